@@ -1,0 +1,55 @@
+"""preprocess: one encoded file in, its pixels in every geometry that the networks need out.
+
+Input IMAGE BYTES [1]. Outputs IMAGE_SIZE INT32 [2] (width, height of the upright original), one UINT8 [H,W,3]
+tensor per geometry, and `<tensor>_TRANSFORM` FP32 [4] where the config declares it.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+sys.path.insert(0, str(Path(__file__).parent))
+from picture import BadImage, Geometry, decode  # noqa: E402
+
+
+class TritonPythonModel:
+    def initialize(self, args):
+        config = json.loads(args["model_config"])
+        self.max_pixels = int(config["parameters"]["max_pixels"]["string_value"])
+        geometries = json.loads(config["parameters"]["geometries"]["string_value"])
+        self.geometries = [Geometry(**geometry) for geometry in geometries]
+        self.outputs = {output["name"] for output in config["output"]}
+
+    def execute(self, requests):
+        return [self.respond(request) for request in requests]
+
+    def respond(self, request):
+        files = pb_utils.get_input_tensor_by_name(request, "IMAGE").as_numpy()
+        try:
+            rows = [self.analyze(data) for data in files.reshape(-1)]
+        except BadImage as error:
+            return failure(f"preprocess: {error}")
+        names = rows[0].keys()
+        return pb_utils.InferenceResponse([pb_utils.Tensor(name, stack([row[name] for row in rows])) for name in names])
+
+    def analyze(self, data):
+        """The output tensors of one file, without the batch dimension."""
+        picture = decode(data, self.geometries, self.max_pixels)
+        row = {"IMAGE_SIZE": np.array(picture.size, dtype=np.int32)}
+        for geometry in self.geometries:
+            row[geometry.tensor] = picture.fit(geometry)
+            if f"{geometry.tensor}_TRANSFORM" in self.outputs:
+                row[f"{geometry.tensor}_TRANSFORM"] = geometry.transform(*picture.size)
+        return row
+
+
+def stack(rows):
+    """Batch of rows; a single row is not copied."""
+    return rows[0][np.newaxis] if len(rows) == 1 else np.stack(rows)
+
+
+def failure(message):
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, pb_utils.TritonError.INVALID_ARG))

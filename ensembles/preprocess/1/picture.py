@@ -1,0 +1,156 @@
+"""From the bytes of an image file to upright RGB pixels in the geometry a network was trained with.
+
+The one place where pixels are made: the preprocess step, export's parity check and training all use it.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+ORIENTATION_TAG = 0x0112
+LETTERBOX_GREY = (114, 114, 114)  # the padding that YOLO models are trained with
+
+# Pillow's own bomb check warns at half its limit; the limit here is the caller's `max_pixels`.
+Image.MAX_IMAGE_PIXELS = None
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+class BadImage(ValueError):
+    """The bytes are no picture that can be used; the message is meant for the client."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a picture is fitted to a network: `mode` is stretch, letterbox or center_crop; sizes in pixels.
+
+    `resize` is the length of the shorter side before a center_crop (torchvision's Resize before CenterCrop).
+    """
+
+    mode: str
+    width: int
+    height: int
+    resize: int | None = None
+
+    @property
+    def tensor(self) -> str:
+        """Name of the preprocess step's output tensor with this geometry."""
+        resized = f"_{self.resize}" if self.resize else ""
+        return f"{self.mode}{resized}_{self.width}X{self.height}".upper()
+
+    def scaled_size(self, width: int, height: int) -> tuple[int, int]:
+        """Size (width, height) to which an upright picture of the given size is resized before padding or cropping."""
+        if self.mode == "stretch":
+            return self.width, self.height
+        if self.mode == "letterbox":
+            ratio = min(self.width / width, self.height / height)
+        else:
+            ratio = (self.resize or max(self.width, self.height)) / min(width, height)
+            ratio = max(ratio, self.width / width, self.height / height)
+        return max(1, round(width * ratio)), max(1, round(height * ratio))
+
+    def offset(self, scaled: tuple[int, int]) -> tuple[int, int]:
+        """Where (left, top) the resized picture lies in the tensor; negative where it is cropped."""
+        # Rounds halves down, as ultralytics' LetterBox does, so that boxes agree to the pixel.
+        return round((self.width - scaled[0]) / 2 - 0.1), round((self.height - scaled[1]) / 2 - 0.1)
+
+    def transform(self, width: int, height: int) -> np.ndarray:
+        """FP32 [4]: scale_x, scale_y, left, top; tensor position = original position * scale + (left, top)."""
+        scaled = self.scaled_size(width, height)
+        return np.array([scaled[0] / width, scaled[1] / height, *self.offset(scaled)], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Upright RGB pixels, perhaps decoded at reduced scale, and the size (width, height) of the upright original."""
+
+    pixels: Image.Image
+    size: tuple[int, int]
+
+    def fit(self, geometry: Geometry) -> np.ndarray:
+        """UINT8 [H,W,3] RGB in the geometry; bilinear with antialiasing."""
+        scaled = geometry.scaled_size(*self.size)
+        image = self.pixels
+        if image.size != scaled:
+            image = image.resize(scaled, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        if scaled != (geometry.width, geometry.height):
+            canvas = Image.new("RGB", (geometry.width, geometry.height), LETTERBOX_GREY)
+            canvas.paste(image, geometry.offset(scaled))
+            image = canvas
+        return np.asarray(image)
+
+
+def decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture:
+    """Decode the first frame of an image file, upright and RGB.
+
+    JPEG is decoded at the smallest DCT scale that still gives every geometry its pixels.
+
+    Raises:
+        BadImage: no image, an unsupported format, a broken file, or more than `max_pixels` pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks on odd metadata are of no use to anybody here
+            return _decode(data, geometries, max_pixels)
+    except BadImage:
+        raise
+    except Exception as error:  # decoders raise nearly anything on broken files
+        raise BadImage(f"cannot decode image: {_describe(error, data)}") from error
+
+
+def _decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture:
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    if image.width * image.height > max_pixels:
+        raise BadImage(f"image has {image.width * image.height} pixels, at most {max_pixels} are accepted")
+    orientation = image.getexif().get(ORIENTATION_TAG, 1)
+    size = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
+    if image.format == "JPEG":
+        _reduce(image, size, orientation, geometries)
+    image.load()
+    # A reduced decode would be transposed just the same; the original's size was taken before.
+    upright = ImageOps.exif_transpose(image) if orientation != 1 else image
+    return Picture(to_rgb(upright), size)
+
+
+def _reduce(image: Image.Image, size: tuple[int, int], orientation: int, geometries: list[Geometry]) -> None:
+    """Ask the JPEG decoder for the smallest scale (1/2, 1/4, 1/8) that covers all geometries."""
+    needs = [geometry.scaled_size(*size) for geometry in geometries]
+    if not needs:
+        return
+    needed = max(width for width, _ in needs), max(height for _, height in needs)
+    image.draft(None, needed[::-1] if orientation in (5, 6, 7, 8) else needed)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any Pillow mode to RGB: alpha and transparency on white, 16-bit and float scaled to 8 bits."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return _from_deep(image).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_deep(image: Image.Image) -> Image.Image:
+    """Grey of 16 or 32 bits (integers up to 65535, or floats in [0,255]) to 8 bits."""
+    values = np.asarray(image).astype(np.float32)
+    if image.mode != "F" and (image.mode.startswith("I;16") or values.max(initial=0) > 255):
+        values = values / 257.0
+    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+
+
+def _describe(error: Exception, data: bytes) -> str:
+    """What was found and what is accepted, without Python's object addresses."""
+    if not data:
+        return "the file is empty"
+    if isinstance(error, Image.UnidentifiedImageError):
+        return (
+            f"{len(data)} bytes that begin with {data[:8]!r} are in none of the accepted formats {', '.join(FORMATS)}"
+        )
+    return f"{type(error).__name__}: {error}"

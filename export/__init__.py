@@ -1,0 +1,1 @@
+"""From checkpoints to a Triton model repository: ONNX networks, their configs and the wiring of the ensemble."""

@@ -1,0 +1,233 @@
+"""models.toml: one entry per model, validated on load."""
+
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+from export.errors import ManifestError
+
+ROOT = Path(__file__).parents[1]
+MANIFEST = ROOT / "models.toml"
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Side = Annotated[int, Field(ge=8, le=4096)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+# Names of the ensemble's own outputs and steps, and words of the gateway's API.
+RESERVED = {"analyze", "preprocess", "postprocess_caption", "postprocess_detection", "image", "images", "models"}
+
+
+class Task(StrEnum):
+    CLASSIFICATION = "classification"
+    CAPTION = "caption"
+    DETECTION = "detection"
+
+
+class Framework(StrEnum):
+    KERAS = "keras"
+    TORCH = "torch"
+    ULTRALYTICS = "ultralytics"
+    ONNX = "onnx"
+
+
+class Mode(StrEnum):
+    STRETCH = "stretch"
+    LETTERBOX = "letterbox"
+    CENTER_CROP = "center_crop"
+
+
+class Channels(StrEnum):
+    RGB = "rgb"
+    BGR = "bgr"
+    GREY = "grey"
+
+    @property
+    def count(self) -> int:
+        return 1 if self is Channels.GREY else 3
+
+
+class Activation(StrEnum):
+    """What export adds behind the network's last layer to get probabilities."""
+
+    NONE = "none"
+    SIGMOID = "sigmoid"
+    SOFTMAX = "softmax"
+
+
+class Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GeometryEntry(Entry):
+    """How a photo is fitted to the network; sizes in pixels. `resize`: the shorter side before a center_crop."""
+
+    mode: Mode
+    width: Side
+    height: Side
+    resize: Side | None = None
+
+    @model_validator(mode="after")
+    def check_resize(self) -> Self:
+        if self.resize is not None and self.mode is not Mode.CENTER_CROP:
+            raise ValueError("resize belongs to mode center_crop only")
+        if self.resize is not None and self.resize < max(self.width, self.height):
+            raise ValueError("resize must not be smaller than width or height")
+        return self
+
+
+class Pixels(Entry):
+    """Normalisation, folded into the graph: (pixel / divide - mean) / std, per channel in the network's channel order."""
+
+    channels: Channels = Channels.RGB
+    divide: Annotated[float, Field(gt=0)] = 255.0
+    mean: list[float] = [0.0]
+    std: list[Annotated[float, Field(gt=0)]] = [1.0]
+
+    @model_validator(mode="after")
+    def check_lengths(self) -> Self:
+        for field in ("mean", "std"):
+            if len(getattr(self, field)) not in (1, self.channels.count):
+                raise ValueError(f"{field} takes 1 value or {self.channels.count}, one per channel")
+        return self
+
+
+class Decoding(Entry):
+    """How outputs are read. Captions: `vocabulary` (JSON list or text, one token a line), `max_length` in tokens,
+    `beam_width` (1 is greedy). Detections: `score_floor` below which boxes are dropped, `iou` of the NMS (raw heads only).
+    """
+
+    vocabulary: Path | None = None
+    max_length: Annotated[int, Field(ge=1, le=100)] = 20
+    beam_width: Annotated[int, Field(ge=1, le=16)] = 1
+    score_floor: Share = 0.01
+    iou: Share = 0.7
+
+
+class Model(Entry):
+    """One entry of the manifest.
+
+    Fields:
+        name: of the network, of its output (classification) and of the feature in the API.
+        task, framework: see the enums.
+        checkpoint: path, relative to the manifest.
+        factory: `module:function` that builds the network for a PyTorch state dict.
+        output: which output to serve where a checkpoint has several (its name).
+        labels: classes by index. Detectors may leave it out: the checkpoint's own names count.
+        positive: the label whose probability stands for the model (`prob_<name>`); default the last.
+        activation: added behind the last layer; one sigmoid unit becomes the probabilities of two labels.
+        atol: largest absolute difference from the framework that export tolerates.
+        max_batch_size: largest batch Triton builds. instances: processes (CPU). threads: per instance.
+    """
+
+    name: Name
+    task: Task
+    framework: Framework
+    checkpoint: Path
+    factory: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] | None = None
+    output: str | None = None
+    labels: Annotated[list[str], Field(min_length=2)] | None = None
+    positive: str | None = None
+    geometry: GeometryEntry
+    pixels: Pixels = Pixels()
+    activation: Activation = Activation.NONE
+    decoding: Decoding = Decoding()
+    atol: Annotated[float, Field(gt=0)] = 1e-3
+    max_batch_size: PositiveInt = 8
+    instances: PositiveInt = 1
+    threads: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def check_task(self) -> Self:
+        if self.name in RESERVED:
+            raise ValueError(f"name is reserved; reserved are {', '.join(sorted(RESERVED))}")
+        if self.task is Task.CLASSIFICATION and self.labels is None:
+            raise ValueError("labels are needed for task classification")
+        if self.labels and len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels must differ from each other")
+        if self.positive is not None and self.positive not in (self.labels or []):
+            raise ValueError(f"positive must be one of the labels {self.labels}")
+        if self.task is Task.CAPTION and self.decoding.vocabulary is None:
+            raise ValueError("decoding.vocabulary is needed for task caption")
+        return self
+
+    @model_validator(mode="after")
+    def check_framework(self) -> Self:
+        if self.framework is Framework.ULTRALYTICS and self.task is not Task.DETECTION:
+            raise ValueError("framework ultralytics serves task detection only")
+        if self.task is Task.CAPTION and self.framework is not Framework.TORCH:
+            raise ValueError("task caption takes framework torch")
+        if self.framework is Framework.TORCH and self.factory is None and self.checkpoint.suffix != ".pt2":
+            raise ValueError("factory (module:function) is needed for a PyTorch state dict")
+        return self
+
+
+class Manifest(Entry):
+    models: list[Model]
+
+    @model_validator(mode="after")
+    def check_single(self) -> Self:
+        for task in (Task.CAPTION, Task.DETECTION):
+            names = [model.name for model in self.models if model.task is task]
+            if len(names) > 1:
+                raise ValueError(f"one model of task {task} at most, found {', '.join(names)}")
+        return self
+
+    def select(self, names: list[str]) -> list[Model]:
+        """The named models, all when none is named."""
+        known = [model.name for model in self.models]
+        for name in names:
+            if name not in known:
+                raise ManifestError(f"no model {name} in the manifest; it has {', '.join(known)}")
+        return [model for model in self.models if not names or model.name in names]
+
+
+def load_manifest(path: Path = MANIFEST) -> Manifest:
+    """Read and validate; relative paths are made absolute from the manifest's folder.
+
+    Raises:
+        ManifestError: names file, model and field, and lists what is accepted.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8")).get("models", {})
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: {error}") from error
+    try:
+        entries = [{"name": name, **_anchor(table, path.parent)} for name, table in tables.items()]
+        return Manifest(models=entries)
+    except ValidationError as error:
+        raise ManifestError(_explain(path, list(tables), error)) from error
+
+
+def _anchor(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The entry with its paths taken from the manifest's folder."""
+    anchored = dict(table)
+    if isinstance(table.get("checkpoint"), str):
+        anchored["checkpoint"] = folder / table["checkpoint"]
+    decoding = table.get("decoding")
+    if isinstance(decoding, dict) and isinstance(decoding.get("vocabulary"), str):
+        anchored["decoding"] = {**decoding, "vocabulary": folder / decoding["vocabulary"]}
+    return anchored
+
+
+def _explain(path: Path, names: list[str], error: ValidationError) -> str:
+    """One line per wrong field: file, model, field, cause; pydantic names the accepted values."""
+    lines = []
+    for problem in error.errors():
+        where = list(problem["loc"])
+        model = f" model {names[int(where[1])]}:" if len(where) > 1 else ""
+        field = f" {'.'.join(str(part) for part in where[2:])}:" if len(where) > 2 else ""
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown field; accepted are {', '.join(_siblings(where))}"
+        lines.append(f"{path}:{model}{field} {message}")
+    return "\n".join(lines)
+
+
+def _siblings(where: list) -> list[str]:
+    """The fields accepted at the place of an unknown one."""
+    tables: dict[str, type[BaseModel]] = {"geometry": GeometryEntry, "pixels": Pixels, "decoding": Decoding}
+    table = tables.get(str(where[2]), Model) if len(where) > 3 else Model
+    return [name for name in table.model_fields if name != "name"]

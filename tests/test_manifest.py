@@ -1,0 +1,72 @@
+"""models.toml: a wrong entry is refused with file, model and field named and the accepted values listed."""
+
+import pytest
+
+from export.errors import ManifestError
+from export.manifest import Task, load_manifest
+
+GOOD = """
+[models.hat]
+task = "classification"
+framework = "keras"
+checkpoint = "hat.h5"
+labels = ["no hat", "hat"]
+geometry = { mode = "stretch", width = 64, height = 64 }
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "models.toml"
+    path.write_text(text)
+    return path
+
+
+def test_bundled_manifest_has_all_tasks():
+    assert {model.task for model in load_manifest().models} == set(Task)
+
+
+def test_paths_are_taken_from_the_manifests_folder(tmp_path):
+    (model,) = load_manifest(write(tmp_path, GOOD)).models
+    assert model.checkpoint == tmp_path / "hat.h5"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"classification"', '"clasification"', ["hat", "task", "'classification', 'caption' or 'detection'"]),
+        ('"keras"', '"caffe"', ["hat", "framework", "'keras', 'torch', 'ultralytics' or 'onnx'"]),
+        ('"stretch"', '"squash"', ["hat", "geometry.mode", "'stretch', 'letterbox' or 'center_crop'"]),
+        ("width = 64", 'width = "wide"', ["hat", "geometry.width", "integer"]),
+        ("width = 64", "width = 0", ["hat", "geometry.width", "greater than or equal to 8"]),
+        ("width = 64, ", "", ["hat", "geometry.width", "required"]),
+        ('labels = ["no hat", "hat"]', "", ["hat", "labels are needed"]),
+        ('["no hat", "hat"]', '["hat", "hat"]', ["hat", "labels must differ"]),
+        ('["no hat", "hat"]', '["hat"]', ["hat", "labels", "at least 2"]),
+        ('"hat.h5"', '"hat.h5"\npositive = "cap"', ["hat", "positive must be one of"]),
+        ('"hat.h5"', '"hat.h5"\ncolour = "rgb"', ["hat", "colour", "unknown field", "pixels", "geometry"]),
+        ('"hat.h5"', '"hat.h5"\npixels = { mean = [1, 2] }', ["hat", "pixels", "mean takes 1 value or 3"]),
+        ('"hat.h5"', '"hat.h5"\npixels = { shade = 1 }', ["hat", "pixels.shade", "channels, divide, mean, std"]),
+        ("height = 64", "height = 64, resize = 70", ["hat", "geometry", "center_crop only"]),
+        ('"keras"', '"torch"', ["hat", "factory"]),
+        ('"keras"', '"ultralytics"', ["hat", "detection only"]),
+        ("models.hat", "models.Hat-1", ["Hat-1", "name", "pattern"]),
+        ("models.hat", "models.analyze", ["analyze", "reserved"]),
+        ("[models.hat]", "[models.hat", ["models.toml", "line 2"]),
+    ],
+)
+def test_wrong_entry_is_refused(tmp_path, old, new, words):
+    assert old in GOOD
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(ManifestError) as refusal:
+        load_manifest(path)
+    message = str(refusal.value)
+    assert str(path) in message
+    for word in words:
+        assert word in message, message
+
+
+def test_two_detectors_are_refused(tmp_path):
+    entry = GOOD.replace("classification", "detection").replace("keras", "onnx")
+    path = write(tmp_path, entry + entry.replace("models.hat", "models.cap"))
+    with pytest.raises(ManifestError, match="one model of task detection at most, found hat, cap"):
+        load_manifest(path)
