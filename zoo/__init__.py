@@ -1,0 +1,1 @@
+"""The bundled models: training scripts, checkpoints and model cards."""
