@@ -1,0 +1,1 @@
+"""Starts, supervises and reloads the Triton server and the gateway: `python -m serving`."""

@@ -1,0 +1,105 @@
+"""A child process with its log: what is worth printing is printed, and the last lines are kept for the reason of its end."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from serving.errors import ChildDied
+
+LOG_LINES_KEPT = 15
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+class Child:
+    """One child process, in a process group of its own so that a terminal's Ctrl-C reaches only the supervisor."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        environment: dict[str, str],
+        is_notable: Callable[[str], bool],
+        *,
+        verbose: bool,
+    ) -> None:
+        self.name = name
+        self._notable: deque[str] = deque(maxlen=LOG_LINES_KEPT)
+        self._is_notable = is_notable
+        self._verbose = verbose
+        self._process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+        )
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def require_alive(self) -> None:
+        """Raise ChildDied with the last lines of the log when the process has ended."""
+        status = self._process.poll()
+        if status is None:
+            return
+        self._reader.join(timeout=1)
+        lines = "\n  | ".join(self._notable) or "(it printed neither a warning nor an error)"
+        raise ChildDied(f"{self.name} stopped by itself ({describe_status(status)}). Its last words:\n  | {lines}")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process, if it still runs."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def stop(self, timeout: float) -> None:
+        """Ask the process to end, wait for it, and kill what is left of its group."""
+        self.send(signal.SIGTERM)
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            print(f"serving: {self.name} did not stop within {timeout:g} s and is killed", file=sys.stderr, flush=True)
+        kill_group(self._process.pid)
+        self._process.wait()
+        self._reader.join(timeout=1)
+
+    def _read_log(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            line = line.rstrip()
+            notable = self._is_notable(line)
+            if notable:
+                self._notable.append(line)
+            if notable or self._verbose:
+                print(line, file=sys.stderr, flush=True)
+
+
+def end_with_parent() -> None:
+    """Have the kernel end the new process when the supervisor is killed without a chance to stop it."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def kill_group(leader: int) -> None:
+    """Kill every process of a group: Python-backend stubs outlive a Triton that crashed."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def describe_status(status: int) -> str:
+    """An exit status in words."""
+    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

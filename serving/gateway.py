@@ -1,0 +1,66 @@
+"""Command line and environment of the gateway: gunicorn around the app factory, which is not imported here."""
+
+import os
+import sys
+from dataclasses import dataclass
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from serving.settings import ROOT, Settings
+
+APP = "gateway.app:create_app()"
+
+
+@dataclass(frozen=True)
+class GatewayLaunch:
+    """What it takes to start the gateway."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def prepare_gateway(settings: Settings) -> GatewayLaunch:
+    """Threads wait for Triton, so a few processes with several threads each are enough."""
+    workers = settings.gateway_workers or max(1, (os.cpu_count() or 1) // 2)
+    command = (
+        *(sys.executable, "-m", "gunicorn", "--chdir", str(ROOT)),
+        *("--bind", f"{bracket(settings.gateway_host)}:{settings.gateway_port}"),
+        *("--worker-class", "gthread", "--workers", str(workers), "--threads", str(settings.gateway_threads)),
+        *(
+            "--graceful-timeout",
+            str(int(settings.stop_timeout)),
+            "--log-level",
+            "info" if settings.verbose else "warning",
+        ),
+        APP,
+    )
+    return GatewayLaunch(command, {**os.environ, "TRITON_URL": triton_url(settings)})
+
+
+def triton_url(settings: Settings) -> str:
+    """Host and port of Triton's gRPC endpoint, for clients on this machine."""
+    return f"{bracket(reachable(settings.triton_host))}:{settings.grpc_port}"
+
+
+def gateway_url(settings: Settings) -> str:
+    """URL of the gateway, for clients on this machine."""
+    return f"http://{bracket(reachable(settings.gateway_host))}:{settings.gateway_port}"
+
+
+def reachable(host: str) -> str:
+    """An address to connect to, given one to listen on."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def bracket(host: str) -> str:
+    """An IPv6 address needs brackets before a port."""
+    return f"[{host}]" if ":" in host else host
+
+
+def is_gateway_ready(settings: Settings) -> bool:
+    """Whether GET /readyz answers with success."""
+    try:
+        with urlopen(f"{gateway_url(settings)}/readyz", timeout=5) as response:
+            return bool(response.status == 200)
+    except (URLError, OSError):
+        return False

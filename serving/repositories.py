@@ -1,0 +1,47 @@
+"""What lies in the model repositories, in the order in which it may be reloaded."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from pathlib import Path
+
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from serving.errors import SettingsError
+
+
+class Role(IntEnum):
+    """What a model is for; the value is its place in a reload, as a step must not want a network that is not there yet."""
+
+    NETWORK = 0
+    STEP = 1
+    ENSEMBLE = 2
+
+
+def list_models(repositories: Iterable[Path]) -> list[str]:
+    """Names of all models: networks first, then the Python steps, then the ensembles.
+
+    Raises SettingsError when two repositories have a model of the same name, which Triton would leave out.
+    """
+    folders: dict[str, Path] = {}
+    for folder in (entry for repository in repositories for entry in sorted(repository.iterdir())):
+        if not (folder / "config.pbtxt").is_file():
+            continue
+        if folder.name in folders:
+            raise SettingsError(
+                f"two model repositories have a model {folder.name!r}: {folders[folder.name]} and {folder}"
+            )
+        folders[folder.name] = folder
+    return sorted(folders, key=lambda name: (read_role(folders[name]), name))
+
+
+def read_role(folder: Path) -> Role:
+    """The role of a model by its config."""
+    config = model_config_pb2.ModelConfig()
+    try:
+        text_format.Parse((folder / "config.pbtxt").read_text(), config)
+    except text_format.ParseError as error:
+        raise SettingsError(f"{folder / 'config.pbtxt'}: {error}") from error
+    if config.HasField("ensemble_scheduling"):
+        return Role.ENSEMBLE
+    return Role.STEP if config.backend == "python" else Role.NETWORK

@@ -1,0 +1,153 @@
+"""Starts Triton, then the gateway; watches both, reloads on SIGHUP, and stops everything at the end."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from serving.child import Child
+from serving.errors import ModelsUnavailable, ServingError
+from serving.gateway import GatewayLaunch, gateway_url, is_gateway_ready, prepare_gateway, triton_url
+from serving.installation import find_installation
+from serving.model_control import connect
+from serving.ports import claim_ports
+from serving.repositories import list_models
+from serving.settings import Settings
+from serving.triton import TritonLaunch, prepare_triton, remove_shared_memory
+from serving.triton_log import TritonLogFilter
+
+POLL_SECONDS = 0.1
+
+
+class StopRequested(BaseException):
+    """SIGTERM or SIGINT arrived. No error, so nothing that handles errors may swallow it."""
+
+
+class Supervisor:
+    """One Triton server and one gateway."""
+
+    def __init__(self, settings: Settings, announce: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._announce = announce
+        self._children: list[Child] = []
+        self._reload_requested = False
+        self._secret = ""
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT. Raises ServingError when something ends that should not."""
+        with ExitStack() as stack, self._signals():
+            try:
+                self._start(stack)
+                self._watch()
+            except StopRequested:
+                self._announce("serving: stopping")
+            finally:
+                ignore_stop_signals()
+                stack.close()
+
+    def _start(self, stack: ExitStack) -> None:
+        started = time.monotonic()
+        self._settings = claim_ports(self._settings)
+        models = list_models(self._settings.model_repository)
+        self._start_triton(stack, models)
+        if self._settings.gateway:
+            self._start_gateway(stack)
+        self._announce(describe_endpoints(self._settings))
+        self._announce(f"serving: ready with {len(models)} models after {time.monotonic() - started:.1f} s")
+
+    def _start_triton(self, stack: ExitStack, models: list[str]) -> None:
+        installation = find_installation(self._settings.triton_directory)
+        directory = Path(stack.enter_context(TemporaryDirectory(prefix="serving-")))
+        launch = prepare_triton(self._settings, installation, directory)
+        self._secret = launch.secret
+        stack.callback(remove_shared_memory, launch.shm_prefix)
+        self._announce(f"serving: loading {len(models)} models")
+        self._supervise(stack, "Triton", launch, TritonLogFilter())
+        with connect(triton_url(self._settings), self._secret) as control:
+            self._wait_until(lambda: control.is_ready(models), "models")
+
+    def _start_gateway(self, stack: ExitStack) -> None:
+        launch = prepare_gateway(self._settings)
+        self._supervise(stack, "the gateway", launch, lambda line: True)
+        self._wait_until(lambda: is_gateway_ready(self._settings), "gateway")
+
+    def _supervise(
+        self, stack: ExitStack, name: str, launch: TritonLaunch | GatewayLaunch, is_notable: Callable[[str], bool]
+    ) -> None:
+        child = Child(name, launch.command, launch.environment, is_notable, verbose=self._settings.verbose)
+        self._children.append(child)
+        stack.callback(child.stop, self._settings.stop_timeout)
+
+    def _wait_until(self, is_ready: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + self._settings.ready_timeout
+        while not is_ready():
+            self._require_children()
+            if time.monotonic() > deadline:
+                raise ModelsUnavailable(
+                    f"the {what} did not become ready within {self._settings.ready_timeout:g} s",
+                    "Raise --ready-timeout, or see the whole log with --verbose.",
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _watch(self) -> None:
+        while True:
+            self._require_children()
+            if self._reload_requested:
+                self._reload_requested = False
+                self._reload()
+            time.sleep(POLL_SECONDS)
+
+    def _require_children(self) -> None:
+        for child in self._children:
+            child.require_alive()
+
+    def _reload(self) -> None:
+        """Models first, then the gateway, which learns from Triton what there is."""
+        try:
+            models = list_models(self._settings.model_repository)
+            with connect(triton_url(self._settings), self._secret) as control:
+                control.reload(models)
+        except ServingError as error:
+            print(f"serving: {error}", file=sys.stderr, flush=True)
+            return
+        for gateway in self._children[1:]:
+            gateway.send(signal.SIGHUP)
+        self._announce(f"serving: reloaded {len(models)} models")
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def stop(number: int, frame: object) -> None:
+            ignore_stop_signals()
+            raise StopRequested
+
+        def reload(number: int, frame: object) -> None:
+            self._reload_requested = True
+
+        handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}
+        former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+
+def ignore_stop_signals() -> None:
+    """While everything is being stopped, a second Ctrl-C must not leave half of it behind."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def describe_endpoints(settings: Settings) -> str:
+    """The URLs, one a line."""
+    endpoints = {"Triton gRPC": triton_url(settings)}
+    host = triton_url(settings).rpartition(":")[0]
+    if settings.http:
+        endpoints["Triton HTTP"] = f"http://{host}:{settings.http_port}"
+    endpoints["Metrics"] = f"http://{host}:{settings.metrics_port}/metrics"
+    if settings.gateway:
+        endpoints["Gateway"] = gateway_url(settings)
+    return "\n".join(f"  {name:<12} {url}" for name, url in endpoints.items())
