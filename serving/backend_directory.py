@@ -8,7 +8,8 @@
 import shutil
 from pathlib import Path
 
-from serving.installation import Installation, find_libpython
+from serving.installation import Installation
+from serving.interpreter import find_libpython
 from serving.settings import ROOT
 
 

@@ -1,4 +1,4 @@
-"""A child process with its log: what is worth printing is printed, and the last lines are kept for the reason of its end."""
+"""A child process with its log, of which the notable lines are printed and the last ones kept."""
 
 import ctypes
 import os
@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from serving.errors import ChildDied
@@ -94,10 +95,8 @@ def end_with_parent() -> None:
 
 def kill_group(leader: int) -> None:
     """Kill every process of a group: Python-backend stubs outlive a Triton that crashed."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def describe_status(status: int) -> str:

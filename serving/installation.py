@@ -1,19 +1,16 @@
-"""Finds a Triton server: NVIDIA's container (or any installation like it), else the one in the nvidia-pytriton wheel."""
+"""Finds a Triton server: NVIDIA's container (or an installation like it), else the nvidia-pytriton wheel's."""
 
-import ctypes
 import importlib.util
 import os
 import shutil
-import sys
-import sysconfig
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from serving.errors import InstallationError
+from serving.interpreter import PYTHON_VERSION
 
 CONTAINER = Path("/opt/tritonserver")
-PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ def find_wheel() -> Installation:
     spec = importlib.util.find_spec("pytriton")
     if spec is None or not spec.submodule_search_locations:
         raise InstallationError(
-            "there is no Triton server: neither /opt/tritonserver, nor tritonserver on PATH, nor the wheel nvidia-pytriton",
+            "there is no Triton server: no /opt/tritonserver, no tritonserver on PATH, no wheel nvidia-pytriton",
             "`make serve` installs the wheel; by hand: pip install -r requirements/serve.txt",
         )
     package = Path(next(iter(spec.submodule_search_locations)))
@@ -97,25 +94,3 @@ def require_numpy_1() -> None:
             f"numpy {installed} is installed, and with numpy 2 this Triton server returns silently empty tensors",
             "pip install -r requirements/serve.txt (it pins numpy below 2)",
         )
-
-
-def find_libpython() -> Path | None:
-    """Python's shared library, which the stub of the running version links; None where the wheel brings it along.
-
-    Raises InstallationError where it is missing: many distributions package it apart from the interpreter.
-    """
-    if sys.version_info >= (3, 13):
-        return None
-    name = f"libpython{PYTHON_VERSION}.so.1.0"
-    library = Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib") / name
-    if library.is_file():
-        return library
-    try:
-        ctypes.CDLL(name)
-    except OSError:
-        raise InstallationError(
-            f"the shared library {name} is missing, which Triton's Python backend needs",
-            f"On Debian or Ubuntu: apt-get install libpython{PYTHON_VERSION}. "
-            "With pyenv: rebuild Python with PYTHON_CONFIGURE_OPTS=--enable-shared.",
-        ) from None
-    return None

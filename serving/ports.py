@@ -3,6 +3,7 @@
 import errno
 import socket
 from dataclasses import replace
+from typing import Any
 
 from serving.errors import PortInUse, SettingsError
 from serving.settings import Settings, flag
@@ -13,9 +14,9 @@ def claim_ports(settings: Settings) -> Settings:
 
     The ports are free when this returns; nothing holds them until the children listen.
     """
-    claimed: dict[str, int] = {}
-    for name, host in used_ports(settings).items():
-        claimed[name] = claim_port(name, host, getattr(settings, name))
+    claimed: dict[str, Any] = {
+        name: claim_port(name, host, getattr(settings, name)) for name, host in used_ports(settings).items()
+    }
     if len(set(claimed.values())) < len(claimed):
         pairs = ", ".join(f"{flag(name)} {port}" for name, port in claimed.items())
         raise SettingsError(f"two endpoints share one port: {pairs}")

@@ -11,7 +11,7 @@ from serving.errors import SettingsError
 
 
 class Role(IntEnum):
-    """What a model is for; the value is its place in a reload, as a step must not want a network that is not there yet."""
+    """What a model is for. The value is its place in a reload: an ensemble needs its steps to be there already."""
 
     NETWORK = 0
     STEP = 1

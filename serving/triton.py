@@ -51,7 +51,8 @@ def require_loopback(settings: Settings) -> None:
     if ip_address(settings.triton_host).is_loopback or settings.allow_public_triton:
         return
     raise SettingsError(
-        f"--triton-host {settings.triton_host}: the embedded Triton server has known security holes and listens on this machine only",
+        f"--triton-host {settings.triton_host}: the embedded Triton server has known security holes "
+        "and listens on this machine only",
         "Use NVIDIA's container for anything else (docker-compose.yml), or insist with --allow-public-triton.",
     )
 

@@ -1,0 +1,62 @@
+# `make serve` is all that a new user needs. ARGS passes flags on: make serve ARGS="--gateway-port 9000"
+PYTHONS ?= python3.11 python3.12 python3 python
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+ARGS ?=
+
+.PHONY: help serve export test perf lint format clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | column -s '#' -t 2>/dev/null || grep '##' $(MAKEFILE_LIST)
+
+serve: $(VENV)/.serve ## start Triton and the gateway, and open http://127.0.0.1:8080
+	@exec $(BIN)/python -m serving $(ARGS)
+
+export: $(VENV)/.export ## turn the checkpoints of models.toml into the model repositories
+	@exec $(BIN)/python -m export $(ARGS)
+
+test: $(VENV)/.test ## run all tests, against the real server
+	$(BIN)/python -m pytest -ra $(ARGS)
+
+perf: $(VENV)/.serve ## measure with NVIDIA's perf_analyzer and real photos
+	@exec $(BIN)/python -m bench.perf $(ARGS)
+
+lint: $(VENV)/.test ## check formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.test ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove the virtual environment and all caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first interpreter that can serve; if there is none, what each of them lacks.
+$(VENV)/.python:
+	@if [ -x $(BIN)/python ] && $(BIN)/python -m serving.interpreter; then touch $@; exit; fi; \
+	for python in $(PYTHONS); do \
+	  command -v $$python >/dev/null && $$python -c '' 2>/dev/null || continue; \
+	  if reason=$$($$python -m serving.interpreter 2>&1); then \
+	    echo "Using $$($$python --version) in $(VENV)"; \
+	    $$python -m venv $(VENV) && touch $@; exit; \
+	  fi; \
+	  reasons="$$reasons$$python: $$reason\n"; \
+	done; \
+	printf 'No Python here can run the service; it needs 3.11 or 3.12.\n%b' "$$reasons" >&2; exit 1
+
+$(VENV)/.serve: requirements/serve.txt | $(VENV)/.python
+	@echo "Installing $< (the Triton server and the gateway, about 630 MB; once)"
+	@$(PIP) -r $< && touch $@
+
+$(VENV)/.export: requirements/export.txt requirements/serve.txt | $(VENV)/.python
+	@echo "Installing $< (the training frameworks; once)"
+	@$(PIP) -r $< && touch $@ $(VENV)/.serve
+
+$(VENV)/.test: requirements/test.txt requirements/export.txt requirements/serve.txt | $(VENV)/.python
+	@echo "Installing $< (the training frameworks and the test tools; once)"
+	@$(PIP) -r $< && touch $@ $(VENV)/.export $(VENV)/.serve
