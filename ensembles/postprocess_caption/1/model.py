@@ -10,7 +10,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sentence import read_vocabulary, to_sentence  # noqa: E402
+from sentence import read_vocabulary, to_sentence
 
 
 class TritonPythonModel:

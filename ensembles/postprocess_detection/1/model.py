@@ -12,7 +12,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 sys.path.insert(0, str(Path(__file__).parent))
-from boxes import MAX_DETECTIONS, read_end_to_end, read_raw, to_original  # noqa: E402
+from boxes import MAX_DETECTIONS, read_end_to_end, read_raw, to_original
 
 
 class TritonPythonModel:

@@ -12,7 +12,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 sys.path.insert(0, str(Path(__file__).parent))
-from picture import BadImage, Geometry, decode  # noqa: E402
+from picture import BadImage, Geometry, decode
 
 
 class TritonPythonModel:

@@ -1,0 +1,72 @@
+"""The certificate beside each network: where it comes from and what its parity check saw."""
+
+import json
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import onnx
+
+from export.frameworks.source import Source, checksum
+from export.manifest import Framework, Model
+from export.parity import Parity
+
+NAME = "certificate.json"
+TOOLS = {
+    Framework.KERAS: ("keras", "torch", "onnxscript"),
+    Framework.TORCH: ("torch", "onnxscript"),
+    Framework.ULTRALYTICS: ("ultralytics", "torch"),
+    Framework.ONNX: (),
+}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Facts about one version of a network that its configs and its readers need.
+
+    `entry` is the manifest's entry as it was exported, less what only concerns serving; `shape` the served output's
+    dimensions without the batch, -1 where they vary.
+    """
+
+    source: str
+    checksum: str
+    entry: dict
+    labels: list[str]
+    end_to_end: bool
+    shape: list[int]
+    max_batch_size: int
+    opset: int
+    tools: dict[str, str]
+    parity: dict
+
+
+def describe_entry(model: Model) -> dict:
+    """What of an entry decides how the network computes."""
+    entry = model.model_dump(mode="json", exclude={"checkpoint", "instances", "threads", "max_batch_size"})
+    entry["decoding"].pop("vocabulary")
+    return entry
+
+
+def certify(model: Model, source: Source, network: onnx.ModelProto, parity: Parity, shape: list[int]) -> Certificate:
+    tools = {name: version(name) for name in ("onnx", "onnxruntime", *TOOLS[model.framework])}
+    return Certificate(
+        source=model.checkpoint.name,
+        checksum=checksum(model.checkpoint),
+        entry=describe_entry(model),
+        labels=model.labels or source.labels or [],
+        end_to_end=source.end_to_end,
+        shape=shape,
+        max_batch_size=source.fixed_batch or model.max_batch_size,
+        opset=next(domain.version for domain in network.opset_import if domain.domain in ("", "ai.onnx")),
+        tools=tools,
+        parity=asdict(parity),
+    )
+
+
+def write_certificate(certificate: Certificate, folder: Path) -> None:
+    text = json.dumps(asdict(certificate), indent=2, ensure_ascii=False)
+    (folder / NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def read_certificate(folder: Path) -> Certificate:
+    return Certificate(**json.loads((folder / NAME).read_text(encoding="utf-8")))

@@ -1,0 +1,60 @@
+"""Keras checkpoints: legacy `.h5`/`.hdf5` and `.keras`, on Keras 3 with the torch backend (no TensorFlow)."""
+
+import os
+
+os.environ["KERAS_BACKEND"] = "torch"
+
+import keras
+import torch
+
+from export.errors import CheckpointError
+from export.frameworks.module import quiet, run, to_onnx
+from export.frameworks.source import Layout, Source
+from export.manifest import Model
+
+
+def load(model: Model) -> Source:
+    network = _read(model)
+    shape = (2, model.geometry.height, model.geometry.width, model.pixels.channels.count)
+    expected = tuple(network.inputs[0].shape[1:])
+    if any(have not in (None, want) for have, want in zip(expected, shape[1:], strict=True)):
+        raise CheckpointError(
+            f"{model.checkpoint}: takes input {expected} (height, width, channels), the entry of {model.name} says "
+            f"{shape[1:]}; correct geometry or pixels.channels"
+        )
+    single = _Single(network, _output_index(model, network))
+    run(single, torch.zeros(shape).numpy())  # builds what is built lazily
+    return Source(to_onnx(single, (torch.rand(shape),)), Layout.NHWC, lambda pixels: run(single, pixels))
+
+
+def _read(model: Model) -> keras.Model:
+    try:
+        with quiet():
+            network = keras.saving.load_model(model.checkpoint, compile=False)
+    except Exception as error:  # h5py, zipfile and Keras all raise their own
+        cause = str(error).strip().splitlines()[0]
+        raise CheckpointError(f"{model.checkpoint}: Keras cannot read it: {cause}") from error
+    network.trainable = False
+    return network
+
+
+def _output_index(model: Model, network: keras.Model) -> int:
+    if len(network.outputs) == 1:
+        return 0
+    names = list(network.output_names)
+    if model.output in names:
+        return names.index(model.output)
+    raise CheckpointError(f"{model.checkpoint}: set output of {model.name} to one of {', '.join(names)}")
+
+
+class _Single(torch.nn.Module):
+    """The network with the one output that is served."""
+
+    def __init__(self, network: keras.Model, index: int) -> None:
+        super().__init__()
+        self.network, self.index = network, index
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        outputs = self.network(pixels, training=False)
+        outputs = list(outputs.values()) if isinstance(outputs, dict) else outputs
+        return outputs[self.index] if isinstance(outputs, (list, tuple)) else outputs

@@ -1,0 +1,58 @@
+"""YOLO checkpoints by ultralytics; its own exporter writes the ONNX, end to end (no NMS) where the head can."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+
+from export.errors import CheckpointError
+from export.frameworks.module import OPSET, quiet
+from export.frameworks.source import Layout, Source
+from export.manifest import Model
+
+
+def load(model: Model) -> Source:
+    from ultralytics import YOLO
+
+    size = [model.geometry.height, model.geometry.width]
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        # The exporter writes beside the checkpoint; a copy keeps its folder as it was.
+        copy = shutil.copy(model.checkpoint, Path(folder) / "checkpoint.pt")
+        try:
+            yolo = YOLO(copy, task="detect")
+        except Exception as error:  # pickle, zipfile and ultralytics all raise their own
+            cause = str(error).strip().splitlines()[0]
+            raise CheckpointError(f"{model.checkpoint}: ultralytics cannot read it: {cause}") from error
+        _check_size(model, yolo)
+        # `nms=False` asks for the end-to-end branch; heads without one have `nms=None` and stay raw.
+        end_to_end = getattr(yolo.model.model[-1], "one2one_cv2", None) is not None
+        network = _export(yolo, size, end_to_end)
+        # Exporting fuses layers in place, so the reference is loaded anew.
+        module = YOLO(copy, task="detect").model.float().eval()
+    if end_to_end:
+        module.end2end = True
+    names = [yolo.names[index] for index in sorted(yolo.names)]
+    return Source(network, Layout.NCHW, lambda pixels: _predict(module, pixels), names, end_to_end)
+
+
+def _check_size(model: Model, yolo) -> None:
+    stride = int(max(yolo.model.stride))
+    if model.geometry.height % stride or model.geometry.width % stride:
+        raise CheckpointError(
+            f"{model.checkpoint}: has stride {stride}; width and height of {model.name} must be multiples of it"
+        )
+
+
+def _export(yolo, size: list[int], end_to_end: bool) -> onnx.ModelProto:
+    nms = False if end_to_end else None
+    path = yolo.export(format="onnx", opset=OPSET, dynamic=True, imgsz=size, simplify=False, device="cpu", nms=nms)
+    return onnx.load(path)
+
+
+def _predict(module: torch.nn.Module, pixels: np.ndarray) -> list[np.ndarray]:
+    with torch.no_grad():
+        outputs = module(torch.from_numpy(pixels))
+    return [(outputs[0] if isinstance(outputs, (list, tuple)) else outputs).numpy()]

@@ -1,0 +1,77 @@
+"""The Triton model repository on disk: versions are staged outside of it and moved in whole."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from export.certificate import NAME, Certificate, read_certificate
+from export.configs import Served, network_config, to_text, write_ensemble, write_text
+from export.errors import ExportError
+from export.manifest import ROOT, Manifest
+
+NETWORKS = ROOT / "model_repository"
+ENSEMBLES = ROOT / "ensembles"
+KEPT_VERSIONS = 2
+
+
+class Repository:
+    """The networks' repository and the ensemble's, written together."""
+
+    def __init__(self, networks: Path = NETWORKS, ensembles: Path = ENSEMBLES) -> None:
+        self.networks, self.ensembles = networks, ensembles
+
+    def versions(self, name: str) -> list[int]:
+        """Versions of a network that are served or kept, oldest first."""
+        folders = (self.networks / name).glob("*/model.onnx")
+        return sorted(int(path.parent.name) for path in folders if path.parent.name.isdigit())
+
+    def certificate(self, name: str) -> Certificate | None:
+        """Of the newest version, if there is one."""
+        versions = self.versions(name)
+        if not versions or not (self.folder(name, versions[-1]) / NAME).is_file():
+            return None
+        return read_certificate(self.folder(name, versions[-1]))
+
+    def folder(self, name: str, version: int) -> Path:
+        return self.networks / name / str(version)
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """A folder on the same file system as the repository, but outside of it."""
+        self.networks.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=self.networks.parent) as folder:
+            yield Path(folder)
+
+    def install(self, name: str, staged: Path) -> int:
+        """Move a staged version folder in as the next version; the oldest beyond KEPT_VERSIONS go."""
+        versions = self.versions(name)
+        version = versions[-1] + 1 if versions else 1
+        target = self.folder(name, version)
+        target.parent.mkdir(exist_ok=True)
+        staged.rename(target)
+        for old in [*versions, version][:-KEPT_VERSIONS]:
+            shutil.rmtree(self.folder(name, old))
+        return version
+
+    def served(self, manifest: Manifest) -> Served:
+        """Every model of the manifest with the certificate of its newest version.
+
+        Raises:
+            ExportError: a model was not exported yet.
+        """
+        served: Served = []
+        for model in manifest.models:
+            certificate = self.certificate(model.name)
+            if certificate is None:
+                raise ExportError(f"{self.networks / model.name}: not exported yet; run `make export`")
+            served.append((model, certificate, self.versions(model.name)[-1]))
+        return served
+
+    def write_configs(self, manifest: Manifest) -> None:
+        """Every config.pbtxt of both repositories, and the caption step's vocabulary."""
+        served = self.served(manifest)
+        for model, certificate, _ in served:
+            write_text(self.networks / model.name / "config.pbtxt", to_text(network_config(model, certificate)))
+        write_ensemble(served, self.ensembles)
