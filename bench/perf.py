@@ -1,0 +1,110 @@
+"""Measures models with NVIDIA's perf_analyzer and real photos: `python -m bench.perf` or `make perf`.
+
+Without --url a server of its own is started and stopped. perf_analyzer comes with the tritonclient wheel; its table
+says requests per second, latencies, and where the server spent the time (queue, input, inference, output).
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tritonclient.grpc import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from bench.input_data import write_input_data
+from bench.perf_analyzer import find_perf_analyzer, make_environment
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "examples/sample.jpg"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure every model asked for; exit status 1 when perf_analyzer fails."""
+    options = make_parser().parse_args(arguments)
+    try:
+        with ExitStack() as stack:
+            url = options.url or stack.enter_context(start_server())
+            client = stack.enter_context(InferenceServerClient(url))
+            directory = Path(stack.enter_context(TemporaryDirectory(prefix="perf-")))
+            for model in options.model or choose_models(client):
+                print(f"\n=== {model} ===", flush=True)
+                measure(model, client, url, options, directory)
+    except (InferenceServerException, OSError, ValueError) as error:
+        print(f"perf: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The flags, each with a default that gives a table within a minute."""
+    parser = argparse.ArgumentParser(prog="python -m bench.perf", description=__doc__)
+    parser.add_argument(
+        "--model", action="append", help="model to measure, repeatable (default: analyze and a network)"
+    )
+    parser.add_argument("--url", help="gRPC address of a running Triton (default: start one)")
+    parser.add_argument(
+        "--photo", action="append", type=Path, help=f"photo to send, repeatable (default: {SAMPLE.name})"
+    )
+    parser.add_argument("--concurrency", default="1:4:3", help="requests in flight, start:end:step (default: 1:4:3)")
+    parser.add_argument(
+        "--window", type=int, default=2000, help="milliseconds that are measured at a time (default: 2000)"
+    )
+    return parser
+
+
+def choose_models(client: InferenceServerClient) -> list[str]:
+    """`analyze` and the first network among its steps: a network is what takes IMAGES."""
+    for step in read_config(client, "analyze").ensemble_scheduling.step:
+        if [tensor.name for tensor in read_config(client, step.model_name).input] == ["IMAGES"]:
+            return ["analyze", step.model_name]
+    return ["analyze"]
+
+
+def read_config(client: InferenceServerClient, model: str):
+    """The ModelConfig protobuf of a model."""
+    return client.get_model_config(model).config
+
+
+def measure(model: str, client: InferenceServerClient, url: str, options: argparse.Namespace, directory: Path) -> None:
+    """Let perf_analyzer print its table for one model. Raises OSError when it fails."""
+    (tensor,) = read_config(client, model).input
+    data = write_input_data(tensor, options.photo or [SAMPLE], directory / f"{model}.json")
+    command = [
+        *(find_perf_analyzer(), "-m", model, "-u", url, "-i", "grpc"),
+        *("--input-data", data, "--shape", f"{tensor.name}:{','.join(map(str, tensor.dims))}"),
+        *("--concurrency-range", options.concurrency, "--percentile", "95"),
+        # On a small busy machine windows never agree within the default 10 %: take the first three as they are.
+        *("--measurement-interval", str(options.window), "--stability-percentage", "999"),
+    ]
+    status = subprocess.run(command, env=make_environment(directory), check=False).returncode
+    if status:
+        raise OSError(f"perf_analyzer failed for {model} with exit status {status}")
+
+
+@contextmanager
+def start_server() -> Iterator[str]:
+    """A Triton on free ports, without the gateway; its gRPC address."""
+    command = [sys.executable, "-m", "serving", "--no-gateway", "--grpc-port", "0", "--metrics-port", "0"]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        yield read_grpc_url(server)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def read_grpc_url(server: subprocess.Popen) -> str:
+    """The address that serving prints once every model is ready."""
+    assert server.stdout is not None
+    for line in server.stdout:
+        if line.strip().startswith("Triton gRPC"):
+            return line.split()[-1]
+    raise OSError("the server did not start")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
