@@ -11,7 +11,7 @@ from export.manifest import Activation, Channels, Model, Task
 IR_VERSION = 8  # what ONNX Runtime 1.19 (Triton 24.10) and older readers take
 LUMA = np.array([[0.299], [0.587], [0.114]], dtype=np.float32)  # ITU-R BT.601, as Pillow's and OpenCV's grey
 # One sigmoid unit p becomes the probabilities of two labels: p * [-1, 1] + [1, 0].
-PAIR = [
+PAIR: list[tuple] = [
     ("Mul", [("pair_scale", np.array([-1, 1], dtype=np.float32))], {}),
     ("Add", [("pair_bias", np.array([1, 0], dtype=np.float32))], {}),
 ]
@@ -45,19 +45,19 @@ def _fold_pixels(graph: onnx.GraphProto, layout: Layout, model: Model) -> None:
     steps += [("Mul", [("scale", scale)], {}), ("Add", [("bias", bias)], {})]
     if layout is Layout.NCHW:
         steps.append(("Transpose", [], {"perm": [0, 3, 1, 2]}))
-    nodes, last = _chain(graph, "IMAGES", steps, "pixels")
+    nodes = _chain(graph, "IMAGES", steps, "pixels")
     nodes[-1].output[0] = entry.name
     rest = list(graph.node)
     del graph.node[:], graph.input[:]
     graph.node.extend(nodes + rest)
-    shape = ["N", model.geometry.height, model.geometry.width, 3]
+    shape: list[str | int | None] = ["N", model.geometry.height, model.geometry.width, 3]
     graph.input.append(helper.make_tensor_value_info("IMAGES", TensorProto.UINT8, shape))
 
 
 def constants(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """(pixel / divide - mean) / std as scale and bias FP32 [channels]: pixel * scale + bias."""
     mean, std = (
-        np.broadcast_to(np.array(values), model.pixels.channels.count)
+        np.broadcast_to(np.array(values), model.pixels.channels.depth)
         for values in (model.pixels.mean, model.pixels.std)
     )
     return (1 / (model.pixels.divide * std)).astype(np.float32), (-mean / std).astype(np.float32)
@@ -85,15 +85,17 @@ def _finish(graph: onnx.GraphProto, model: Model, name: str, steps: list[tuple])
     dims = served.type.tensor_type.shape.dim
     if model.task is Task.CLASSIFICATION and dims[-1].dim_value == 1:
         steps = [*steps, *PAIR]
-    nodes, _ = _chain(graph, served.name, [*steps, ("Identity", [], {})], "served")
+    nodes = _chain(graph, served.name, [*steps, ("Identity", [], {})], "served")
     nodes[-1].output[0] = name
     graph.node.extend(nodes)
-    shape = ["N", len(model.labels or [])] if name == "PROBABILITIES" else ["N", *[None] * (len(dims) - 1)]
+    shape: list[str | int | None] = (
+        ["N", len(model.labels or [])] if name == "PROBABILITIES" else ["N", *[None] * (len(dims) - 1)]
+    )
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
 
-def _chain(graph: onnx.GraphProto, first: str, steps: list[tuple], prefix: str) -> tuple[list[onnx.NodeProto], str]:
+def _chain(graph: onnx.GraphProto, first: str, steps: list[tuple], prefix: str) -> list[onnx.NodeProto]:
     """Nodes one behind the other; each step is (operator, [(constant's name, array)], attributes)."""
     nodes: list[onnx.NodeProto] = []
     last = first
@@ -102,7 +104,7 @@ def _chain(graph: onnx.GraphProto, first: str, steps: list[tuple], prefix: str) 
         graph.initializer.extend(numpy_helper.from_array(array, f"{prefix}/{name}") for name, array in constants)
         nodes.append(helper.make_node(operator, [last, *names], [f"{prefix}/{len(nodes)}"], **attributes))
         last = nodes[-1].output[0]
-    return nodes, last
+    return nodes
 
 
 def normalise(images: np.ndarray, model: Model, layout: Layout) -> np.ndarray:
@@ -112,7 +114,7 @@ def normalise(images: np.ndarray, model: Model, layout: Layout) -> np.ndarray:
         pixels = pixels @ LUMA
     elif model.pixels.channels is Channels.BGR:
         pixels = pixels[..., ::-1]
-    pixels = (pixels / np.float32(model.pixels.divide) - np.float32(model.pixels.mean)) / np.float32(model.pixels.std)
+    pixels = (pixels / model.pixels.divide - np.array(model.pixels.mean)) / np.array(model.pixels.std)
     pixels = pixels.transpose(0, 3, 1, 2) if layout is Layout.NCHW else pixels
     return np.ascontiguousarray(pixels, dtype=np.float32)
 

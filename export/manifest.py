@@ -45,7 +45,7 @@ class Channels(StrEnum):
     GREY = "grey"
 
     @property
-    def count(self) -> int:
+    def depth(self) -> int:
         return 1 if self is Channels.GREY else 3
 
 
@@ -79,7 +79,7 @@ class GeometryEntry(Entry):
 
 
 class Pixels(Entry):
-    """Normalisation, folded into the graph: (pixel / divide - mean) / std, per channel in the network's channel order."""
+    """Normalisation, folded into the graph: (pixel / divide - mean) / std, in the network's channel order."""
 
     channels: Channels = Channels.RGB
     divide: Annotated[float, Field(gt=0)] = 255.0
@@ -89,14 +89,16 @@ class Pixels(Entry):
     @model_validator(mode="after")
     def check_lengths(self) -> Self:
         for field in ("mean", "std"):
-            if len(getattr(self, field)) not in (1, self.channels.count):
-                raise ValueError(f"{field} takes 1 value or {self.channels.count}, one per channel")
+            if len(getattr(self, field)) not in (1, self.channels.depth):
+                raise ValueError(f"{field} takes 1 value or {self.channels.depth}, one per channel")
         return self
 
 
 class Decoding(Entry):
-    """How outputs are read. Captions: `vocabulary` (JSON list or text, one token a line), `max_length` in tokens,
-    `beam_width` (1 is greedy). Detections: `score_floor` below which boxes are dropped, `iou` of the NMS (raw heads only).
+    """How outputs are read.
+
+    Captions: `vocabulary` (JSON list or text, one token a line), `max_length` in tokens, `beam_width` (1 is greedy).
+    Detections: `score_floor` below which boxes are dropped, `iou` of the NMS (raw heads only).
     """
 
     vocabulary: Path | None = None
@@ -196,7 +198,7 @@ def load_manifest(path: Path = MANIFEST) -> Manifest:
         raise ManifestError(f"{path}: {error}") from error
     try:
         entries = [{"name": name, **_anchor(table, path.parent)} for name, table in tables.items()]
-        return Manifest(models=entries)
+        return Manifest.model_validate({"models": entries})
     except ValidationError as error:
         raise ManifestError(_explain(path, list(tables), error)) from error
 

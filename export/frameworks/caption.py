@@ -9,6 +9,7 @@ beams stay in the race; width 1 is greedy. It ends when every beam has reached t
 """
 
 import json
+from typing import Protocol, cast
 
 import numpy as np
 import onnx
@@ -28,7 +29,7 @@ IMPOSSIBLE = -1e9  # log-probability of what must not be chosen; finite, so that
 def load(model: Model) -> Source:
     network = load_module(model)
     vocabulary = read_vocabulary(model)
-    search = Search(network, vocabulary.index(START), vocabulary.index(END), model)
+    search = Search(cast(CaptionNetwork, network), vocabulary.index(START), vocabulary.index(END), model)
     return Source(build_graph(search, model), Layout.NCHW, search.reference, labels=vocabulary)
 
 
@@ -47,16 +48,28 @@ def read_vocabulary(model: Model) -> list[str]:
     return list(tokens)
 
 
+State = tuple[torch.Tensor, ...]
+Beam = tuple[list[int], float, State]  # ids, sum of log-probabilities, decoder state
+
+
+class CaptionNetwork(Protocol):
+    """What a factory's module must offer; see above."""
+
+    def encode(self, images: torch.Tensor) -> State: ...
+
+    def step(self, tokens: torch.Tensor, *state: torch.Tensor) -> State: ...
+
+
 class Search:
     """Beam search over one caption network."""
 
-    def __init__(self, network: torch.nn.Module, start: int, end: int, model: Model) -> None:
+    def __init__(self, network: CaptionNetwork, start: int, end: int, model: Model) -> None:
         self.network, self.start, self.end = network, start, end
         self.width, self.length = model.decoding.beam_width, model.decoding.max_length
 
     @torch.no_grad()
     def reference(self, pixels: np.ndarray) -> list[np.ndarray]:
-        """Decode picture by picture with plain lists: tokens INT32 [N,T] (filled up with the end token), score FP32 [N,1].
+        """Decode picture by picture with plain lists: tokens INT32 [N,T], end tokens behind the last, score FP32 [N,1].
 
         Shares nothing with the graph's tensor arithmetic, so that parity means something.
         """
@@ -65,7 +78,7 @@ class Search:
         return [tokens, np.array([[score] for _, score in decoded], dtype=np.float32)]
 
     def _decode(self, image: torch.Tensor) -> tuple[list[int], float]:
-        beams = [([], 0.0, self.network.encode(image))]
+        beams: list[Beam] = [([], 0.0, self.network.encode(image))]
         for _ in range(self.length):
             beams = sorted((child for beam in beams for child in self._extend(*beam)), key=lambda beam: -beam[1])
             beams = beams[: self.width]
@@ -73,14 +86,14 @@ class Search:
                 break
         return beams[0][0], beams[0][1]
 
-    def _extend(self, ids: list[int], score: float, state: tuple[torch.Tensor, ...]) -> list[tuple]:
+    def _extend(self, ids: list[int], score: float, state: State) -> list[Beam]:
         if ids and ids[-1] == self.end:
             return [(ids, score, state)]
         last = torch.tensor([ids[-1] if ids else self.start])
-        logits, *state = self.network.step(last, *state)
+        logits, *following = self.network.step(last, *state)
         best = torch.log_softmax(logits[0], dim=-1).topk(min(self.width, logits.shape[-1]))
         pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-        return [([*ids, token], score + value, tuple(state)) for token, value in pairs]
+        return [([*ids, token], score + value, tuple(following)) for token, value in pairs]
 
 
 class Begin(torch.nn.Module):
@@ -113,7 +126,7 @@ class Step(torch.nn.Module):
     def forward(self, position: torch.Tensor, tokens: torch.Tensor, scores: torch.Tensor, finished: torch.Tensor,
                 sequences: torch.Tensor, state: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:  # fmt: skip
         width = self.search.width
-        logits, *state = self.network.step(tokens.flatten(), *(tensor.flatten(0, 1) for tensor in state))
+        logits, *following = self.network.step(tokens.flatten(), *(tensor.flatten(0, 1) for tensor in state))
         steps = torch.log_softmax(logits, dim=-1).unflatten(0, (-1, width))
         vocabulary = steps.shape[-1]
         only_end = torch.where(torch.arange(vocabulary) == self.search.end, 0.0, IMPOSSIBLE)
@@ -124,7 +137,7 @@ class Step(torch.nn.Module):
             torch.arange(self.search.length) == position, tokens.unsqueeze(-1), pick(sequences, beam)
         )
         finished = finished.gather(1, beam) | (tokens == self.search.end)
-        survivors = [pick(tensor.unflatten(0, (-1, width)), beam) for tensor in state]
+        survivors = [pick(tensor.unflatten(0, (-1, width)), beam) for tensor in following]
         return torch.logical_not(finished.all()), tokens, scores, finished, sequences, *survivors
 
 
@@ -136,7 +149,7 @@ def pick(tensor: torch.Tensor, beam: torch.Tensor) -> torch.Tensor:
 
 def build_graph(search: Search, model: Model) -> onnx.ModelProto:
     """Begin, then a Loop over Step, then the best beam: outputs TOKENS INT32 [N,T] and SCORE FP32 [N,1]."""
-    images = torch.rand(2, model.pixels.channels.count, model.geometry.height, model.geometry.width)
+    images = torch.rand(2, model.pixels.channels.depth, model.geometry.height, model.geometry.width)
     begin, step = Begin(search).eval(), Step(search).eval()
     with torch.no_grad():
         carried = begin(images)

@@ -15,7 +15,7 @@ from export.manifest import Model
 
 def load(model: Model) -> Source:
     network = _read(model)
-    shape = (2, model.geometry.height, model.geometry.width, model.pixels.channels.count)
+    shape = (2, model.geometry.height, model.geometry.width, model.pixels.channels.depth)
     expected = tuple(network.inputs[0].shape[1:])
     if any(have not in (None, want) for have, want in zip(expected, shape[1:], strict=True)):
         raise CheckpointError(

@@ -38,10 +38,12 @@ def _read(model: Model) -> onnx.ModelProto:
 
 def _layout(model: Model, shape: list) -> Layout:
     """Where the channels are in an input [N,H,W,C] or [N,C,H,W]; a dynamic side fits any size."""
-    channels = model.pixels.channels.count
+    channels = model.pixels.channels.depth
     sides = (model.geometry.height, model.geometry.width)
     for layout, wanted in ((Layout.NCHW, (channels, *sides)), (Layout.NHWC, (*sides, channels))):
-        if len(shape) == 4 and all(isinstance(have, str) or have == want for have, want in zip(shape[1:], wanted)):
+        if len(shape) == 4 and all(
+            isinstance(have, str) or have == want for have, want in zip(shape[1:], wanted, strict=True)
+        ):
             return layout
     raise CheckpointError(
         f"{model.checkpoint}: takes input {shape}, which does not fit {channels} channels of "

@@ -13,7 +13,7 @@ from export.manifest import Model
 
 def load(model: Model) -> Source:
     network = load_module(model)
-    shape = (2, model.pixels.channels.count, model.geometry.height, model.geometry.width)
+    shape = (2, model.pixels.channels.depth, model.geometry.height, model.geometry.width)
     return Source(to_onnx(network, (torch.rand(shape),)), Layout.NCHW, lambda pixels: run(network, pixels))
 
 

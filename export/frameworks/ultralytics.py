@@ -1,8 +1,10 @@
 """YOLO checkpoints by ultralytics; its own exporter writes the ONNX, end to end (no NMS) where the head can."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,6 +14,9 @@ from export.errors import CheckpointError
 from export.frameworks.module import OPSET, quiet
 from export.frameworks.source import Layout, Source
 from export.manifest import Model
+
+
+os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # it would call pip on its own
 
 
 def load(model: Model) -> Source:
@@ -28,14 +33,19 @@ def load(model: Model) -> Source:
             raise CheckpointError(f"{model.checkpoint}: ultralytics cannot read it: {cause}") from error
         _check_size(model, yolo)
         # `nms=False` asks for the end-to-end branch; heads without one have `nms=None` and stay raw.
-        end_to_end = getattr(yolo.model.model[-1], "one2one_cv2", None) is not None
+        end_to_end = getattr(_network(yolo).model[-1], "one2one_cv2", None) is not None
         network = _export(yolo, size, end_to_end)
         # Exporting fuses layers in place, so the reference is loaded anew.
-        module = YOLO(copy, task="detect").model.float().eval()
+        module = _network(YOLO(copy, task="detect")).float().eval()
     if end_to_end:
         module.end2end = True
     names = [yolo.names[index] for index in sorted(yolo.names)]
     return Source(network, Layout.NCHW, lambda pixels: _predict(module, pixels), names, end_to_end)
+
+
+def _network(yolo) -> Any:
+    """The torch module; a checkpoint loaded from a `.pt` always has one."""
+    return yolo.model
 
 
 def _check_size(model: Model, yolo) -> None:

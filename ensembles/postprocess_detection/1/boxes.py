@@ -29,7 +29,7 @@ def read_end_to_end(predictions: np.ndarray, score_floor: float) -> Detections:
 
 
 def read_raw(predictions: np.ndarray, score_floor: float, iou: float) -> Detections:
-    """Predictions FP32 [4+classes, anchors] (cx, cy, w, h, class scores), as YOLOv8 and YOLO11 give them; NMS per class."""
+    """Predictions FP32 [4+classes, anchors] (cx, cy, w, h, class scores) of YOLOv8 and YOLO11; NMS per class."""
     scores = predictions[4:].max(axis=0)
     anchors = np.flatnonzero(scores >= score_floor)
     anchors = anchors[np.argsort(-scores[anchors], kind="stable")[:MAX_CANDIDATES]]

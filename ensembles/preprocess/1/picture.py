@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
+from PIL.Image import open as open_image  # by this name: ultralytics replaces PIL.Image.open when it is imported
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 ORIENTATION_TAG = 0x0112
 LETTERBOX_GREY = (114, 114, 114)  # the padding that YOLO models are trained with
 
 # Pillow's own bomb check warns at half its limit; the limit here is the caller's `max_pixels`.
 Image.MAX_IMAGE_PIXELS = None
+Image.init()  # registers every format; `Image.open(formats=…)` does not
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
@@ -102,13 +104,12 @@ def decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture:
 
 
 def _decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture:
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    image = open_image(io.BytesIO(data), formats=FORMATS)
     if image.width * image.height > max_pixels:
         raise BadImage(f"image has {image.width * image.height} pixels, at most {max_pixels} are accepted")
     orientation = image.getexif().get(ORIENTATION_TAG, 1)
     size = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
-    if image.format == "JPEG":
-        _reduce(image, size, orientation, geometries)
+    _reduce(image, size, orientation, geometries)
     image.load()
     # A reduced decode would be transposed just the same; the original's size was taken before.
     upright = ImageOps.exif_transpose(image) if orientation != 1 else image
@@ -116,7 +117,7 @@ def _decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture
 
 
 def _reduce(image: Image.Image, size: tuple[int, int], orientation: int, geometries: list[Geometry]) -> None:
-    """Ask the JPEG decoder for the smallest scale (1/2, 1/4, 1/8) that covers all geometries."""
+    """Ask the JPEG decoder for the smallest scale (1/2, 1/4, 1/8) that covers all geometries; others ignore it."""
     needs = [geometry.scaled_size(*size) for geometry in geometries]
     if not needs:
         return

@@ -1,0 +1,95 @@
+"""One real server for the whole run: Triton with the bundled repositories, and the gateway in front of it."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Service:
+    """Addresses of the running service: gRPC as host:port, the gateway as http://host:port."""
+
+    triton_url: str
+    gateway_url: str
+    process: subprocess.Popen
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory) -> Iterator[Service]:
+    """`python -m serving` on free ports; the run fails when it does not become ready."""
+    log = tmp_path_factory.mktemp("serving") / "log"
+    command = [sys.executable, "-m", "serving", "--grpc-port=0", "--metrics-port=0", "--gateway-port=0"]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            yield wait_until_ready(process, log)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def wait_until_ready(process: subprocess.Popen, log: Path) -> Service:
+    for _ in range(START_SECONDS * 10):
+        text = log.read_text()
+        if "serving: ready" in text:
+            grpc = re.search(r"Triton gRPC\s+(\S+)", text)
+            gateway = re.search(r"Gateway\s+(http\S+)", text)
+            assert grpc, text
+            assert gateway, text
+            return Service(grpc[1], gateway[1].rstrip("/"), process)
+        try:
+            process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    raise RuntimeError(f"the real server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def triton_url(service) -> str:
+    return service.triton_url
+
+
+@pytest.fixture(scope="session")
+def gateway_url(service) -> str:
+    return service.gateway_url
+
+
+@pytest.fixture(scope="session")
+def sample_photo() -> bytes:
+    return (ROOT / "examples" / "sample.jpg").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("the shared test data is not here")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def analyze(triton_url):
+    """Call the ensemble: files in, {output: array} out; raises tritonclient's InferenceServerException."""
+    client = triton.InferenceServerClient(triton_url)
+
+    def call(*files: bytes, outputs: list[str] | None = None, model: str = "analyze") -> dict[str, np.ndarray]:
+        images = triton.InferInput("IMAGE", [len(files), 1], "BYTES")
+        images.set_data_from_numpy(np.array([[file] for file in files], dtype=np.object_))
+        wanted = [triton.InferRequestedOutput(name) for name in outputs] if outputs else None
+        result = client.infer(model, [images], outputs=wanted, client_timeout=60)
+        return {output.name: result.as_numpy(output.name) for output in result.get_response().outputs}
+
+    call.client = client
+    return call
