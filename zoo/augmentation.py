@@ -1,7 +1,8 @@
-"""Training pictures from the CMU photos: other framing, background, light, colour and camera, drawn anew for every batch."""
+"""Training pictures from the CMU photos: other framing, background, light, colour and camera, new in every batch."""
 
 import io
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,12 +22,23 @@ LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Mix:
-    """How often a training picture is of which kind; what is left keeps the photo's own room and nearly its own framing."""
+    """Shares of the kinds of training pictures; the rest keep the photo's own room and nearly its own framing."""
 
     pasted: float = 0.25
     cut_out: float = 0.35
     erased: float = 0.2
     jpeg: float = 0.15
+    own_zoom: tuple[float, float] = (0.85, 1.5)
+    replaced_zoom: tuple[float, float] = (0.65, 2.6)
+
+
+class Drawn(NamedTuple):
+    """Pictures float32 [N, C, 128, 128] in [0, 1]; mirrored bool [N], so that left has become right;
+    where the head's centre is, float32 [N, 2], x and y in [-1, 1]."""
+
+    pictures: Tensor
+    mirrored: Tensor
+    heads: Tensor
 
 
 class Augmenter:
@@ -52,21 +64,22 @@ class Augmenter:
         self.random = torch.Generator().manual_seed(seed)
         self.mix = mix or Mix()
 
-    def __call__(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures float32 [N, C, 128, 128] in [0, 1], and bool [N]: mirrored, so that left has become right."""
+    def __call__(self, indices: Tensor) -> Drawn:
+        """New pictures of the photos `indices`, int64 [N]."""
         count = len(indices)
         kind = self._uniform(count)
         cut_out = kind < self.mix.cut_out
         replaced = kind < self.mix.cut_out + self.mix.pasted
         mirrored = self._uniform(count) < 0.5
-        person, alpha = self._place(indices, replaced, cut_out, mirrored)
+        frame, heads = self._frame(replaced, mirrored)
+        person, alpha = self._place(indices, frame, replaced, cut_out)
         pictures = alpha * self._tint(person) + (1 - alpha) * self._draw_backgrounds(count)
         pictures = self._erase(pictures)
-        return self._compress(self._expose(self._soften(pictures))), mirrored
+        return Drawn(self._compress(self._expose(self._soften(pictures))), mirrored, heads)
 
-    def _place(self, indices: Tensor, replaced: Tensor, cut_out: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
+    def _place(self, indices: Tensor, frame: Tensor, replaced: Tensor, cut_out: Tensor) -> tuple[Tensor, Tensor]:
         """The photo in its new framing, float [N, 1, 128, 128] in [0, 1], and its opacity, alike."""
-        grid = functional.affine_grid(self._frame(replaced, mirrored), [len(indices), 1, SIZE, SIZE], align_corners=False)
+        grid = functional.affine_grid(frame, [len(indices), 1, SIZE, SIZE], align_corners=False)
         photos = self.photos[indices].float() / 255
         person = functional.grid_sample(photos[:, :1], grid, padding_mode="border", align_corners=False)
         inside = (grid.abs().amax(dim=-1) <= 1).float()[:, None]
@@ -74,10 +87,12 @@ class Augmenter:
         alpha = torch.where(_per_picture(cut_out), mask, inside)
         return person, torch.where(_per_picture(replaced), alpha, torch.ones_like(alpha))
 
-    def _frame(self, replaced: Tensor, mirrored: Tensor) -> Tensor:
-        """Affine maps [N, 2, 3] from picture to photo, both in [-1, 1]: zoom, stretch, turn and move the head."""
+    def _frame(self, replaced: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
+        """Affine maps [N, 2, 3] from picture to photo, both in [-1, 1], and the place [N, 2] that the head gets."""
         count = len(replaced)
-        zoom = torch.where(replaced, self._log_uniform(count, 0.6, 2.4), self._log_uniform(count, 0.85, 1.5))
+        zoom = torch.where(
+            replaced, self._log_uniform(count, *self.mix.replaced_zoom), self._log_uniform(count, *self.mix.own_zoom)
+        )
         aspect = self._log_uniform(count, 0.8, 1.25)
         angle = self._between(count, -0.25, 0.25)
         scale = torch.stack([aspect.sqrt() / zoom, 1 / (zoom * aspect.sqrt())], dim=1)
@@ -90,7 +105,7 @@ class Augmenter:
         matrix[:, :, 0] *= torch.where(mirrored, -1.0, 1.0)[:, None]
         target[:, 0] *= torch.where(mirrored & ~replaced, -1.0, 1.0)
         offset = head - (matrix @ target[:, :, None])[:, :, 0]
-        return torch.cat([matrix, offset[:, :, None]], dim=2)
+        return torch.cat([matrix, offset[:, :, None]], dim=2), target
 
     def _tint(self, person: Tensor) -> Tensor:
         """Grey [N, 1, H, W] to C channels, in colours between grey and strongly tinted skin."""

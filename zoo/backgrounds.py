@@ -78,7 +78,9 @@ def draw_noise(size: int, rng: Generator) -> Picture:
     total = np.full((size, size, 3), rng.uniform(40, 215, 3))
     for cells in (2, 4, 8, 16, 32):
         coarse = Image.fromarray(_to_uint8(rng.normal(128, 50, (cells, cells, 3))))
-        total += (np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC), float) - 128) * rng.uniform(0.1, 0.8)
+        total += (np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC), float) - 128) * rng.uniform(
+            0.1, 0.8
+        )
     return _to_uint8(total)
 
 

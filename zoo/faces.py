@@ -15,7 +15,7 @@ from PIL import Image
 
 # Every fourth name of the alphabetical list. They are scored once a model is finished and decide nothing about it.
 HELD_OUT = frozenset({"ch4f", "karyadi", "mitchell", "sz24"})
-# Chosen among the twelve others: settings and training length are compared on them, then all twelve train the bundled model.
+# Chosen among the twelve others: settings are compared on them, then all twelve train the bundled model.
 VALIDATION = frozenset({"danieln", "phoebe", "kawamura"})
 
 POSES = ("straight", "left", "right", "up")
@@ -67,11 +67,11 @@ def read_pixels(folder: Path, faces: Iterable[Face]) -> NDArray[np.uint8]:
 
 
 def stretch_photos(photos: Iterable[Image.Image], size: int = 128) -> NDArray[np.uint8]:
-    """Whole photos as the server hands them to a network: RGB uint8 [N, size, size, 3], stretched (Pillow, bilinear)."""
+    """Whole photos as a network gets them: RGB uint8 [N, size, size, 3], stretched (Pillow, bilinear)."""
     resized = (photo.convert("RGB").resize((size, size), Image.Resampling.BILINEAR) for photo in photos)
     return np.stack([np.asarray(photo) for photo in resized])
 
 
 def read_photos(folder: Path, faces: Iterable[Face], size: int = 128) -> NDArray[np.uint8]:
-    """Faces as the server hands them to a network: RGB uint8 [N, size, size, 3]."""
+    """Faces as a network gets them: RGB uint8 [N, size, size, 3]."""
     return stretch_photos((Image.open(folder / face.file) for face in faces), size)

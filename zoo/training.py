@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,20 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from zoo.augmentation import Augmenter
+from zoo.augmentation import Augmenter, Mix
 from zoo.backgrounds import make_backgrounds
 from zoo.cutouts import cut_out
 from zoo.faces import Face, read_faces, read_pixels, select_training
 
-CHECKPOINTS = Path(__file__).parent / "checkpoints"
-
 
 class Batch(NamedTuple):
-    """Indices of the faces int64 [N], pictures float32 [N, C, 128, 128] in [0, 1], and bool [N]: mirrored."""
+    """Indices of the faces int64 [N], and what was drawn of them."""
 
     indices: Tensor
     pictures: Tensor
     mirrored: Tensor
+    heads: Tensor
 
 
 def parse_arguments(description: str, steps: int, checkpoint: Path) -> argparse.Namespace:
@@ -32,7 +32,8 @@ def parse_arguments(description: str, steps: int, checkpoint: Path) -> argparse.
     parser.add_argument("--faces", type=Path, required=True, help="folder of the CMU Face Images with labels.csv")
     parser.add_argument("--steps", type=int, default=steps, help="batches to train for (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tune", action="store_true", help="keep the validation people out, to compare settings on them")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tune", action="store_true", help="keep the validation people out, to try settings on them")
     parser.add_argument("--output", type=Path, default=checkpoint, help="checkpoint to write")
     return parser.parse_args()
 
@@ -40,17 +41,26 @@ def parse_arguments(description: str, steps: int, checkpoint: Path) -> argparse.
 def prepare(arguments: argparse.Namespace) -> list[Face]:
     """Fixes seeds and thread count, and names the faces to train on."""
     torch.manual_seed(arguments.seed)
-    torch.set_num_threads(2)
+    torch.set_num_threads(arguments.threads)
     return select_training(read_faces(arguments.faces), keep_validation_out=arguments.tune)
 
 
-def draw_batches(folder: Path, faces: list[Face], *, grey: bool, seed: int, size: int = 64) -> Iterator[Batch]:
-    """Augmented batches of `faces` without end."""
+def draw_batches(
+    folder: Path,
+    faces: list[Face],
+    *,
+    grey: bool,
+    seed: int,
+    size: int = 64,
+    choose_mix: Callable[[int], Mix] | None = None,
+) -> Iterator[Batch]:
+    """Augmented batches of `faces` without end; `choose_mix` says of what kind from the step's number on, from 0."""
     pixels = read_pixels(folder, faces)
     backgrounds = make_backgrounds(512, 128, np.random.default_rng(seed))
     augment = Augmenter(pixels, cut_out(pixels), backgrounds, grey=grey, seed=seed)
     random = torch.Generator().manual_seed(seed)
-    while True:
+    for step in count():
+        augment.mix = choose_mix(step) if choose_mix else augment.mix
         indices = torch.randint(len(faces), (size,), generator=random)
         yield Batch(indices, *augment(indices))
 
@@ -67,7 +77,9 @@ def balance(labels: list[bool]) -> Tensor:
     return torch.where(positive, 0.5 / share, 0.5 / (1 - share))
 
 
-def train(network: nn.Module, compute_loss: Callable[[Batch], Tensor], batches: Iterator[Batch], steps: int) -> nn.Module:
+def train(
+    network: nn.Module, compute_loss: Callable[[Batch], Tensor], batches: Iterator[Batch], steps: int
+) -> nn.Module:
     """AdamW with a one-cycle rate; returns the exponential average of the weights, which generalises better."""
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps, pct_start=0.15)

@@ -1,4 +1,7 @@
-"""The caption network, after Show and Tell (Vinyals et al., 2015): a convolutional encoder starts an LSTM that writes a sentence."""
+"""The caption network, after Show and Tell (Vinyals et al., 2015).
+
+A convolutional encoder gives the LSTM its start; the LSTM writes the sentence.
+"""
 
 import torch
 from torch import Tensor, nn

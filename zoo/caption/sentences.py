@@ -15,7 +15,10 @@ EXPRESSION_WORDS = {
     "sad": ("sad", "unhappy"),
     "angry": ("angry", "annoyed"),
 }
-EYES_WORDS = {"open": ("without sunglasses", "with uncovered eyes"), "sunglasses": ("wearing sunglasses", "in dark glasses")}
+EYES_WORDS = {
+    "open": ("without sunglasses", "with uncovered eyes"),
+    "sunglasses": ("wearing sunglasses", "in dark glasses"),
+}
 POSE_WORDS = {
     "straight": ("straight ahead", "into the camera"),
     "left": ("to their left", "towards their left"),
@@ -60,7 +63,10 @@ def read_attributes(sentence: str) -> Attributes:
 
 def list_words() -> list[str]:
     """Every word that `write_sentence` may use, sorted."""
-    texts = [*TEMPLATES, *(text for table in (EXPRESSION_WORDS, EYES_WORDS, POSE_WORDS) for pair in table.values() for text in pair)]
+    texts = [
+        *TEMPLATES,
+        *(text for table in (EXPRESSION_WORDS, EYES_WORDS, POSE_WORDS) for pair in table.values() for text in pair),
+    ]
     return sorted({word for text in texts for word in text.split() if not word.startswith("{")})
 
 

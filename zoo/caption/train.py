@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from zoo import CHECKPOINTS
 from zoo.caption.network import create_network
 from zoo.caption.sentences import MIRRORED_POSE, Attributes, list_words, write_sentence
 from zoo.caption.vocabulary import create_vocabulary, encode_sentence, write_vocabulary
 from zoo.faces import Face
-from zoo.training import CHECKPOINTS, Batch, draw_batches, parse_arguments, prepare, train
+from zoo.training import Batch, draw_batches, parse_arguments, prepare, train
 
 # <start>, at most 13 words, <end>.
 LENGTH = 15

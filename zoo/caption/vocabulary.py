@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from zoo.training import CHECKPOINTS
+from zoo import CHECKPOINTS
 
 PAD, START, END, UNKNOWN = "<pad>", "<start>", "<end>", "<unk>"
 VOCABULARY = CHECKPOINTS / "caption.vocabulary.json"

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from zoo import CHECKPOINTS
 from zoo.sunglasses.network import create_network
-from zoo.training import CHECKPOINTS, Batch, draw_batches, parse_arguments, prepare, smooth, train
+from zoo.training import Batch, draw_batches, parse_arguments, prepare, smooth, train
 
 
 def main() -> None:
