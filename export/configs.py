@@ -61,7 +61,7 @@ def preprocess_config(served: Served, instances: int) -> pb.ModelConfig:
     for tensor, geometry in geometries.items():
         _add(config.output, tensor, pb.TYPE_UINT8, [geometry.height, geometry.width, 3])
     for tensor in sorted({geometry_of(model).tensor for model, _, _ in served if model.task is Task.DETECTION}):
-        _add(config.output, f"{tensor}_TRANSFORM", pb.TYPE_FP32, [4])
+        _add(config.output, f"{tensor}_TRANSFORM", pb.TYPE_FP32, [6])
     described = [geometry.model_dump(mode="json", exclude_none=True) for geometry in geometries.values()]
     config.parameters["geometries"].string_value = json.dumps(described)
     config.parameters["max_pixels"].string_value = str(MAX_PIXELS)
@@ -80,8 +80,7 @@ def caption_config() -> pb.ModelConfig:
 def detection_config(served: Served) -> pb.ModelConfig:
     config = pb.ModelConfig(name="postprocess_detection", backend="python", max_batch_size=STEP_BATCH)
     _add(config.input, "PREDICTIONS", pb.TYPE_FP32, [-1, -1])
-    _add(config.input, "TRANSFORM", pb.TYPE_FP32, [4])
-    _add(config.input, *IMAGE_OUTPUT)
+    _add(config.input, "TRANSFORM", pb.TYPE_FP32, [6])
     for output in OUTPUTS[Task.DETECTION]:
         _add(config.output, *output)
     detectors = [(model, certificate) for model, certificate, _ in served if model.task is Task.DETECTION]
@@ -140,7 +139,8 @@ def _wire(config: pb.ModelConfig, model: Model) -> list[tuple[str, int, list[int
         extra: dict[str, str] = {}
     else:
         inner = {"PREDICTIONS": f"{model.name}_PREDICTIONS"}
-        extra = {"TRANSFORM": f"{tensor}_TRANSFORM", "IMAGE_SIZE": "IMAGE_SIZE"}
+        # Not IMAGE_SIZE: Triton's pruning miscounts a tensor that is both an output of the ensemble and a step's input.
+        extra = {"TRANSFORM": f"{tensor}_TRANSFORM"}
     outputs = OUTPUTS[model.task]
     _add_step(config, model.name, {"IMAGES": tensor}, inner)
     _add_step(config, f"postprocess_{model.task.value}", inner | extra, {name: name for name, _, _ in outputs})

@@ -68,6 +68,6 @@ def test_nothing_found_gives_no_rows(read):
 
 
 def test_boxes_go_back_to_the_original_and_are_clipped():
-    transform, size = np.array([0.5, 0.5, 10, 0], dtype=np.float32), np.array([100, 200])
-    moved = boxes.to_original(np.array([[15, 5, 40, 50], [0, 0, 900, 900]], dtype=np.float32), transform, size)
+    transform = np.array([0.5, 0.5, 10, 0, 100, 200], dtype=np.float32)
+    moved = boxes.to_original(np.array([[15, 5, 40, 50], [0, 0, 900, 900]], dtype=np.float32), transform)
     assert moved.tolist() == [[10, 10, 60, 100], [0, 0, 100, 200]]

@@ -66,10 +66,10 @@ def intersection(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return np.prod(np.clip(sides, 0, None), axis=1)
 
 
-def to_original(boxes: np.ndarray, transform: np.ndarray, size: np.ndarray) -> np.ndarray:
+def to_original(boxes: np.ndarray, transform: np.ndarray) -> np.ndarray:
     """Boxes [K,4] in tensor pixels to pixels of the upright original, clipped to it.
 
-    `transform` is preprocess' FP32 [4] (scale_x, scale_y, left, top), `size` its IMAGE_SIZE [2].
+    `transform` is preprocess' FP32 [6] (scale_x, scale_y, left, top, width, height).
     """
-    scale, offset = np.tile(transform[:2], 2), np.tile(transform[2:], 2)
-    return np.clip((boxes - offset) / scale, 0, np.tile(size, 2)).astype(np.float32)
+    scale, offset, size = np.tile(transform.reshape(3, 2), 2)
+    return np.clip((boxes - offset) / scale, 0, size).astype(np.float32)

@@ -1,6 +1,6 @@
 """postprocess_detection: a detector's predictions to the best 300 boxes on the upright original.
 
-Inputs PREDICTIONS FP32, TRANSFORM FP32 [4], IMAGE_SIZE INT32 [2]. Outputs DETECTION_BOXES FP32 [300,4] xyxy,
+Inputs PREDICTIONS FP32, TRANSFORM FP32 [6] of preprocess. Outputs DETECTION_BOXES FP32 [300,4] xyxy,
 DETECTION_SCORES FP32 [300] best first, DETECTION_LABELS INT32 [300]; rows beyond the last box have score 0, label -1.
 """
 
@@ -26,17 +26,15 @@ class TritonPythonModel:
         return [self.respond(request) for request in requests]
 
     def respond(self, request):
-        predictions, transforms, sizes = (
-            pb_utils.get_input_tensor_by_name(request, name).as_numpy()
-            for name in ("PREDICTIONS", "TRANSFORM", "IMAGE_SIZE")
-        )
+        predictions = pb_utils.get_input_tensor_by_name(request, "PREDICTIONS").as_numpy()
+        transforms = pb_utils.get_input_tensor_by_name(request, "TRANSFORM").as_numpy()
         boxes = np.zeros((len(predictions), MAX_DETECTIONS, 4), dtype=np.float32)
         scores = np.zeros((len(predictions), MAX_DETECTIONS), dtype=np.float32)
         labels = np.full((len(predictions), MAX_DETECTIONS), -1, dtype=np.int32)
-        for row, (prediction, transform, size) in enumerate(zip(predictions, transforms, sizes, strict=True)):
+        for row, (prediction, transform) in enumerate(zip(predictions, transforms, strict=True)):
             found = self.read(prediction)
             count = len(found.scores)
-            boxes[row, :count] = to_original(found.boxes, transform, size)
+            boxes[row, :count] = to_original(found.boxes, transform)
             scores[row, :count], labels[row, :count] = found.scores, found.labels
         return pb_utils.InferenceResponse(
             [

@@ -1,7 +1,7 @@
 """preprocess: one encoded file in, its pixels in every geometry that the networks need out.
 
 Input IMAGE BYTES [1]. Outputs IMAGE_SIZE INT32 [2] (width, height of the upright original), one UINT8 [H,W,3]
-tensor per geometry, and `<tensor>_TRANSFORM` FP32 [4] where the config declares it.
+tensor per geometry, and `<tensor>_TRANSFORM` FP32 [6] where the config declares it.
 """
 
 import json

@@ -60,9 +60,13 @@ class Geometry:
         return round((self.width - scaled[0]) / 2 - 0.1), round((self.height - scaled[1]) / 2 - 0.1)
 
     def transform(self, width: int, height: int) -> np.ndarray:
-        """FP32 [4]: scale_x, scale_y, left, top; tensor position = original position * scale + (left, top)."""
+        """FP32 [6]: scale_x, scale_y, left, top, and the upright original's width and height.
+
+        Tensor position = original position * scale + (left, top).
+        """
         scaled = self.scaled_size(width, height)
-        return np.array([scaled[0] / width, scaled[1] / height, *self.offset(scaled)], dtype=np.float32)
+        scale = scaled[0] / width, scaled[1] / height
+        return np.array([*scale, *self.offset(scaled), width, height], dtype=np.float32)
 
 
 @dataclass(frozen=True)

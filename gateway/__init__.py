@@ -1,0 +1,1 @@
+"""The REST gateway: multipart uploads in, Triton gRPC calls out, JSON back. It only translates."""

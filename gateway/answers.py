@@ -1,0 +1,74 @@
+"""From Triton's tensors to the JSON that clients get."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gateway.catalog import Model
+from gateway.triton import Tensors
+
+SIZE = "IMAGE_SIZE"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which objects are told: those of at least `min_score`, at most `max_objects` of them, best first."""
+
+    min_score: float
+    max_objects: int
+
+
+def describe_image(filename: str | None, tensors: Tensors, models: list[Model], filter: Filter) -> dict:
+    """The answer for one photo."""
+    width, height = tensors[SIZE].tolist()
+    image: dict = {"filename": filename, "width": width, "height": height}
+    for model in models:
+        if model.task == "classification":
+            image.setdefault("attributes", {})[model.name] = describe_attribute(model, tensors[model.name])
+        elif model.task == "caption":
+            image["caption"] = describe_caption(tensors)
+        elif model.task == "detection":
+            image["objects"] = describe_objects(model, tensors, filter)
+    return image
+
+
+def describe_attribute(model: Model, probabilities: np.ndarray) -> dict:
+    """`probabilities` FP32 [labels]."""
+    best = int(probabilities.argmax())
+    by_label = {label: to_number(value) for label, value in zip(model.labels, probabilities, strict=True)}
+    return {"label": model.labels[best], "probability": to_number(probabilities[best]), "probabilities": by_label}
+
+
+def positive_probability(model: Model, probabilities: np.ndarray) -> float:
+    """The one number that stands for a classifier."""
+    return to_number(probabilities[model.labels.index(model.positive or model.labels[-1])])
+
+
+def describe_caption(tensors: Tensors) -> dict:
+    """CAPTION BYTES [1] and CAPTION_SCORE FP32 [1], a log-probability."""
+    return {"text": tensors["CAPTION"][0].decode(), "score": to_number(tensors["CAPTION_SCORE"][0])}
+
+
+def describe_objects(model: Model, tensors: Tensors, filter: Filter) -> list[dict]:
+    """Boxes in pixels of the upright photo; DETECTION_* come sorted, best first."""
+    scores = tensors["DETECTION_SCORES"]
+    kept = np.flatnonzero((tensors["DETECTION_LABELS"] >= 0) & (scores >= filter.min_score))[: filter.max_objects]
+    return [
+        {
+            "label": model.labels[tensors["DETECTION_LABELS"][row]],
+            "score": to_number(scores[row]),
+            "box": describe_box(tensors["DETECTION_BOXES"][row]),
+        }
+        for row in kept
+    ]
+
+
+def describe_box(xyxy: np.ndarray) -> dict:
+    left, top, right, bottom = (float(value) for value in xyxy)
+    sides = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    return {name: round(value, 1) for name, value in sides.items()}
+
+
+def to_number(value: np.floating) -> float:
+    """Six decimals: more would only be noise of float32."""
+    return round(float(value), 6)

@@ -1,0 +1,46 @@
+"""What models there are and what their outputs mean, as the ensemble's own config tells it."""
+
+import json
+from dataclasses import dataclass
+
+from gateway.problems import BadRequest
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of the ensemble. `positive` is a classifier's label that `prob_<name>` stands for."""
+
+    name: str
+    task: str
+    labels: list[str]
+    version: str
+    checksum: str
+    geometry: dict
+    outputs: list[str]
+    positive: str | None = None
+
+    def to_dict(self) -> dict:
+        card = {"name": self.name, "task": self.task, "labels": self.labels, "version": self.version}
+        return card | {"geometry": self.geometry, "checksum": self.checksum}
+
+
+class Catalog:
+    """The models by name, in the order of their names."""
+
+    def __init__(self, cards: dict[str, str]) -> None:
+        """`cards`: the config's parameters, model name to JSON."""
+        self.models = {name: Model(name=name, **json.loads(card)) for name, card in sorted(cards.items())}
+
+    def select(self, features: list[str] | None) -> list[Model]:
+        """The named models, all for None.
+
+        Raises:
+            BadRequest: a name is unknown; lists the known ones.
+        """
+        for name in features or []:
+            if name not in self.models:
+                raise BadRequest(f"no feature {name!r}; accepted are {', '.join(self.models)}")
+        return [model for model in self.models.values() if features is None or model.name in features]
+
+    def classifiers(self) -> list[Model]:
+        return [model for model in self.models.values() if model.task == "classification"]

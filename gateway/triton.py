@@ -1,0 +1,89 @@
+"""The gRPC side: photos to Triton's ensemble `analyze` and its tensors back."""
+
+import threading
+
+import grpc
+import numpy as np
+from tritonclient.grpc import service_pb2 as messages
+from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
+
+from gateway.catalog import Catalog
+from gateway.problems import Problem, from_grpc
+
+ENSEMBLE = "analyze"
+CHANNEL_OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+DTYPES = {"FP32": np.float32, "INT32": np.int32}
+
+Tensors = dict[str, np.ndarray]
+
+
+class TritonClient:
+    """One channel per process, opened at the first call: channels opened before a fork hang."""
+
+    def __init__(self, url: str, request_seconds: float) -> None:
+        self._url, self._seconds = url, request_seconds
+        self._lock = threading.Lock()
+        self._stub: GRPCInferenceServiceStub | None = None
+        self._catalog: Catalog | None = None
+
+    def is_ready(self) -> bool:
+        """Whether the server and the ensemble are ready."""
+        try:
+            return bool(self._connect().ModelReady(messages.ModelReadyRequest(name=ENSEMBLE), timeout=2).ready)
+        except grpc.RpcError:
+            return False
+
+    def catalog(self) -> Catalog:
+        """The models; asked for once, and again after Triton was away.
+
+        Raises:
+            Problem: Triton is away or has no ensemble.
+        """
+        if self._catalog is None:
+            try:
+                answer = self._connect().ModelConfig(messages.ModelConfigRequest(name=ENSEMBLE), timeout=self._seconds)
+            except grpc.RpcError as error:
+                raise from_grpc(error) from error
+            cards = {name: value.string_value for name, value in answer.config.parameters.items()}
+            self._catalog = Catalog(cards)
+        return self._catalog
+
+    def analyze(self, images: list[bytes], outputs: list[str]) -> list[Tensors | Problem]:
+        """All images at once, each a request of its own, so that a bad one fails alone; Triton makes the batches."""
+        stub = self._connect()
+        calls = [stub.ModelInfer.future(self._request(image, outputs), timeout=self._seconds) for image in images]
+        return [self._result(call) for call in calls]
+
+    def _connect(self) -> GRPCInferenceServiceStub:
+        with self._lock:
+            if self._stub is None:
+                self._stub = GRPCInferenceServiceStub(grpc.insecure_channel(self._url, options=CHANNEL_OPTIONS))
+            return self._stub
+
+    def _request(self, image: bytes, outputs: list[str]) -> messages.ModelInferRequest:
+        request = messages.ModelInferRequest(model_name=ENSEMBLE)
+        request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1, 1])
+        for name in outputs:
+            request.outputs.add(name=name)
+        # The client's deadline ends the wait here; this ends the wait in Triton's queues.
+        request.parameters["timeout"].int64_param = int(self._seconds * 1e6)
+        request.raw_input_contents.append(len(image).to_bytes(4, "little") + image)
+        return request
+
+    def _result(self, call: grpc.Future) -> Tensors | Problem:
+        try:
+            response = call.result()
+        except grpc.RpcError as error:
+            if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND):
+                self._catalog = None
+            return from_grpc(error)
+        contents = zip(response.outputs, response.raw_output_contents, strict=True)
+        return {output.name: read_tensor(output, content) for output, content in contents}
+
+
+def read_tensor(output: messages.ModelInferResponse.InferOutputTensor, content: bytes) -> np.ndarray:
+    """One tensor without the batch dimension of 1; BYTES become an object array of bytes."""
+    shape = tuple(output.shape)[1:]
+    if output.datatype == "BYTES":
+        return np.array([content[4:]], dtype=np.object_).reshape(shape)
+    return np.frombuffer(content, DTYPES[output.datatype]).reshape(shape)
