@@ -14,6 +14,7 @@ from pathlib import Path
 from serving.errors import ChildDied
 
 LOG_LINES_KEPT = 15
+KILL_AFTER = 2.0  # seconds over the time that the process has been told to end in
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
@@ -67,10 +68,10 @@ class Child:
             self._process.send_signal(number)
 
     def stop(self, timeout: float) -> None:
-        """Ask the process to end, wait for it, and kill what is left of its group."""
+        """Ask the process to end within `timeout` seconds, and kill what is left of its group."""
         self.send(signal.SIGTERM)
         try:
-            self._process.wait(timeout)
+            self._process.wait(timeout + KILL_AFTER)
         except subprocess.TimeoutExpired:
             print(f"serving: {self.name} did not stop within {timeout:g} s and is killed", file=sys.stderr, flush=True)
         kill_group(self._process.pid)

@@ -1,5 +1,6 @@
 """Asks a running Triton about its models, and has it reload them."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ from serving.triton import SECRET_HEADER
 
 CALL_TIMEOUT = 5.0
 LOAD_TIMEOUT = 300.0
+UNLOAD_TIMEOUT = 30.0
 
 
 class ModelControl:
@@ -29,8 +31,8 @@ class ModelControl:
         except InferenceServerException:
             return False
 
-    def reload(self, models: Sequence[str]) -> None:
-        """Load every model anew that changed, in the given order, and unload those that are gone.
+    def reload(self, models: Sequence[str], gone: Sequence[str]) -> None:
+        """Load every model anew that changed, in the given order, then unload those that are gone.
 
         A model that fails to load keeps its former version. Raises ModelsUnavailable with Triton's reason.
         """
@@ -39,12 +41,15 @@ class ModelControl:
                 self._client.load_model(name, headers=self._headers, client_timeout=LOAD_TIMEOUT)
             except InferenceServerException as error:
                 raise ModelsUnavailable(f"model {name!r} is not reloaded: {error.message()}") from error
-        for name in self._list_loaded() - set(models):
+        for name in gone:
             self._client.unload_model(name, headers=self._headers, client_timeout=LOAD_TIMEOUT)
+        self._wait_until_ready(models)
 
-    def _list_loaded(self) -> set[str]:
-        index = self._client.get_model_repository_index(headers=self._headers, client_timeout=CALL_TIMEOUT)
-        return {model.name for model in index.models if model.state == "READY"}
+    def _wait_until_ready(self, models: Sequence[str]) -> None:
+        """While Triton unloads a model it reports itself not ready."""
+        deadline = time.monotonic() + UNLOAD_TIMEOUT
+        while not self.is_ready(models) and time.monotonic() < deadline:
+            time.sleep(0.1)
 
 
 @contextmanager

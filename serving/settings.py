@@ -46,7 +46,7 @@ class Settings:
     triton_directory: str = setting("", "a Triton installation to use, such as /opt/tritonserver")
     response_cache_bytes: int = setting(0, "size of Triton's response cache; 0 leaves it off")
     ready_timeout: float = setting(180.0, "seconds that the models, then the gateway, may take to become ready")
-    stop_timeout: float = setting(30.0, "seconds that Triton and the gateway may take to finish their requests")
+    stop_timeout: float = setting(10.0, "seconds that Triton and the gateway may take to finish their requests")
     verbose: bool = setting(False, "print Triton's whole log, not only warnings and errors")
     triton_secret: str = setting(
         "", "key of Triton's restricted protocols (model control and others); a random one by default", secret=True

@@ -33,6 +33,7 @@ class Supervisor:
         self._settings = settings
         self._announce = announce
         self._children: list[Child] = []
+        self._models: list[str] = []
         self._reload_requested = False
         self._secret = ""
 
@@ -51,23 +52,23 @@ class Supervisor:
     def _start(self, stack: ExitStack) -> None:
         started = time.monotonic()
         self._settings = claim_ports(self._settings)
-        models = list_models(self._settings.model_repository)
-        self._start_triton(stack, models)
+        self._models = list_models(self._settings.model_repository)
+        self._start_triton(stack)
         if self._settings.gateway:
             self._start_gateway(stack)
         self._announce(describe_endpoints(self._settings))
-        self._announce(f"serving: ready with {len(models)} models after {time.monotonic() - started:.1f} s")
+        self._announce(f"serving: ready with {len(self._models)} models after {time.monotonic() - started:.1f} s")
 
-    def _start_triton(self, stack: ExitStack, models: list[str]) -> None:
+    def _start_triton(self, stack: ExitStack) -> None:
         installation = find_installation(self._settings.triton_directory)
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="serving-")))
         launch = prepare_triton(self._settings, installation, directory)
         self._secret = launch.secret
         stack.callback(remove_shared_memory, launch.shm_prefix)
-        self._announce(f"serving: loading {len(models)} models")
+        self._announce(f"serving: loading {len(self._models)} models")
         self._supervise(stack, "Triton", launch, TritonLogFilter())
         with connect(triton_url(self._settings), self._secret) as control:
-            self._wait_until(lambda: control.is_ready(models), "models")
+            self._wait_until(lambda: control.is_ready(self._models), "models")
 
     def _start_gateway(self, stack: ExitStack) -> None:
         launch = prepare_gateway(self._settings)
@@ -108,8 +109,12 @@ class Supervisor:
         """Models first, then the gateway, which learns from Triton what there is."""
         try:
             models = list_models(self._settings.model_repository)
+            gone = [name for name in reversed(self._models) if name not in models]
+            # Triton's own index forgets a model once its folder is gone, loaded or not.
+            self._models = models + gone
             with connect(triton_url(self._settings), self._secret) as control:
-                control.reload(models)
+                control.reload(models, gone)
+            self._models = models
         except ServingError as error:
             print(f"serving: {error}", file=sys.stderr, flush=True)
             return

@@ -1,5 +1,6 @@
 """Command line and environment of the Triton server."""
 
+import math
 import os
 import secrets
 import sys
@@ -40,6 +41,8 @@ def prepare_triton(settings: Settings, installation: Installation, directory: Pa
         *endpoint_options(settings, secret),
         *backend_options(installation, directory, shm_prefix),
         *cache_options(settings, installation),
+        # Triton 24.10 waits this long for nothing once a model has failed to reload.
+        f"--exit-timeout-secs={math.ceil(settings.stop_timeout)}",
         # The wheel runs networks on the CPU: without these Triton warns that it finds no GPU.
         *(("--allow-gpu-metrics=false", "--pinned-memory-pool-byte-size=0") if installation.embedded else ()),
     )

@@ -1,0 +1,115 @@
+"""Flags and environment variables of `python -m serving`."""
+
+import socket
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from serving.errors import InstallationError, PortInUse, SettingsError
+from serving.installation import Installation, find_installation, require_numpy_1
+from serving.ports import claim_ports
+from serving.repositories import list_models
+from serving.settings import Settings, flag, make_parser, read_settings
+from serving.triton import endpoint_options, require_loopback
+from tests.tiny_networks import write_network
+
+
+def test_flag_wins_over_environment():
+    settings = read_settings(["--grpc-port", "9001"], {"SERVING_GRPC_PORT": "7", "SERVING_METRICS_PORT": "9002"})
+    assert (settings.grpc_port, settings.metrics_port, settings.gateway_port) == (9001, 9002, 8080)
+
+
+@pytest.mark.parametrize(
+    ("environment", "name", "value"),
+    [
+        ({"SERVING_GATEWAY": "no"}, "gateway", False),
+        ({"SERVING_HTTP": "1"}, "http", True),
+        ({"SERVING_READY_TIMEOUT": "2.5"}, "ready_timeout", 2.5),
+        ({"SERVING_MODEL_REPOSITORY": "serving:tests"}, "model_repository", (Path("serving"), Path("tests"))),
+        ({"SERVING_TRITON_SECRET": "s"}, "triton_secret", "s"),
+        ({"SERVING_GRPC_PORT": ""}, "grpc_port", 8001),
+    ],
+)
+def test_environment(environment, name, value):
+    assert getattr(read_settings([], environment), name) == value
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "reason"),
+    [
+        (["--grpc-port", "70000"], {}, "--grpc-port: 70000 is no port"),
+        (["--triton-host", "localhost"], {}, "--triton-host: 'localhost' is no IP address"),
+        (["--model-repository", "nowhere"], {}, "there is no folder nowhere"),
+        ([], {"SERVING_GRPC_PORT": "many"}, "SERVING_GRPC_PORT: 'many' is no int"),
+        ([], {"SERVING_HTTP": "perhaps"}, "SERVING_HTTP: 'perhaps' is none of 1, true, yes, 0, false, no"),
+    ],
+)
+def test_wrong_value_is_refused(arguments, environment, reason):
+    with pytest.raises(SettingsError, match=reason):
+        read_settings(arguments, environment)
+
+
+def test_help_names_every_setting_but_the_secret():
+    text = make_parser().format_help()
+    for item in fields(Settings):
+        assert (flag(item.name) in text) != item.metadata["secret"]
+
+
+@pytest.mark.parametrize(("host", "insists"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True)])
+def test_embedded_server_listens(host, insists):
+    require_loopback(Settings(triton_host=host, allow_public_triton=insists))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
+def test_embedded_server_refuses_other_machines(host):
+    with pytest.raises(SettingsError, match="--allow-public-triton"):
+        require_loopback(Settings(triton_host=host))
+
+
+def test_http_is_off_and_dangerous_protocols_are_locked():
+    options = endpoint_options(Settings(), "key")
+    assert "--allow-http=false" in options
+    assert "--grpc-restricted-protocol=model-repository,shared-memory,trace,logging:serving=key" in options
+    assert not any(option.startswith("--http-") for option in options)
+
+
+def test_port_zero_becomes_a_free_port_and_a_taken_one_is_named():
+    settings = claim_ports(Settings(grpc_port=0, metrics_port=0, gateway_port=0))
+    assert len({settings.grpc_port, settings.metrics_port, settings.gateway_port}) == 3
+    with (
+        socket.create_server(("127.0.0.1", settings.grpc_port)),
+        pytest.raises(PortInUse, match=str(settings.grpc_port)),
+    ):
+        claim_ports(settings)
+    with pytest.raises(SettingsError, match="share one port"):
+        claim_ports(replace(settings, metrics_port=settings.grpc_port))
+
+
+def test_numpy_2_is_refused(monkeypatch):
+    monkeypatch.setattr("serving.installation.version", lambda package: "2.4.0")
+    with pytest.raises(InstallationError, match=r"numpy 2\.4\.0 .* silently empty tensors"):
+        require_numpy_1()
+
+
+def test_installation_like_the_container_is_used_as_it_is(tmp_path):
+    binary = tmp_path / "bin/tritonserver"
+    binary.parent.mkdir()
+    binary.touch(0o755)
+    assert find_installation(str(tmp_path)) == Installation(
+        binary, tmp_path / "backends", tmp_path / "caches", tmp_path / "lib", embedded=False
+    )
+    with pytest.raises(InstallationError, match="no tritonserver"):
+        find_installation(str(tmp_path / "elsewhere"))
+
+
+def test_reload_order_is_networks_then_steps_then_ensembles(tmp_path):
+    ensemble = "platform: 'ensemble' ensemble_scheduling { step { model_name: 'z' model_version: -1 } }"
+    for name, config in {"analyze": ensemble, "mend": "backend: 'python'"}.items():
+        (tmp_path / "steps" / name).mkdir(parents=True)
+        (tmp_path / "steps" / name / "config.pbtxt").write_text(config)
+    write_network(tmp_path / "networks", "z")
+    assert list_models([tmp_path / "networks", tmp_path / "steps"]) == ["z", "mend", "analyze"]
+    write_network(tmp_path / "networks", "mend")
+    with pytest.raises(SettingsError, match="two model repositories have a model 'mend'"):
+        list_models([tmp_path / "networks", tmp_path / "steps"])

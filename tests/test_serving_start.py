@@ -1,0 +1,111 @@
+"""Starting, stopping, reloading and dying, with the real server and a tiny network."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tritonclient.grpc as triton
+from tritonclient.utils import InferenceServerException
+
+from tests.serving_process import SECRET, ServingProcess, list_descendants, read_status, run_serving
+from tests.tiny_networks import write_network
+
+
+@pytest.fixture
+def repository(tmp_path):
+    folder = tmp_path / "repository"
+    write_network(folder, "first")
+    return folder
+
+
+@pytest.fixture
+def serving(repository):
+    """A running serving without a gateway; stopped at the end if it still runs."""
+    process = ServingProcess(["--no-gateway", "--stop-timeout", "2", "--model-repository", repository])
+    yield process
+    process.stop()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def list_leftovers(process: ServingProcess, descendants: dict[int, str]) -> list[str]:
+    """Processes and shared memory that are still there. A zombie only waits for the init process to take note."""
+    states = {name: read_status(Path(f"/proc/{pid}")).get("State", "Z") for pid, name in descendants.items()}
+    processes = [name for name, state in states.items() if not state.startswith("Z")]
+    return processes + [path.name for path in Path("/dev/shm").glob(f"serving_{process.pid}_*")]
+
+
+def test_stops_cleanly(serving):
+    descendants = list_descendants(serving.pid)
+    assert {"tritonserver", "triton_python_b"} <= {name[:15] for name in descendants.values()}
+    status, output = serving.stop()
+    assert (status, output) == (0, "serving: stopping\n")
+    assert list_leftovers(serving, descendants) == []
+
+
+def test_second_start_names_the_port(serving, repository):
+    port = serving.urls["Triton gRPC"].rpartition(":")[2]
+    status, output = run_serving(["--no-gateway", "--model-repository", repository, "--grpc-port", port])
+    assert status == 1
+    assert f"port {port} on 127.0.0.1 is in use: another serving seems to run already" in output
+    assert "--grpc-port" in output
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])
+def test_end_of_triton_ends_serving(serving, signal_number):
+    descendants = list_descendants(serving.pid)
+    (triton_pid,) = [pid for pid, name in descendants.items() if name == "tritonserver"]
+    os.kill(triton_pid, signal_number)
+    status, output = serving.wait()
+    assert status == 1
+    assert "serving: Triton stopped by itself" in output
+    assert list_leftovers(serving, descendants) == []
+
+
+def test_killed_serving_leaves_no_server(serving):
+    descendants = list_descendants(serving.pid)
+    os.kill(serving.pid, signal.SIGKILL)
+    serving.wait()
+    wait_until(lambda: not list_leftovers(serving, descendants))
+
+
+def test_reload_adds_and_removes_models(serving, repository):
+    with triton.InferenceServerClient(serving.urls["Triton gRPC"]) as client:
+        second = write_network(repository, "second")
+        assert serving.reload() == "serving: reloaded 2 models\n"
+        assert client.is_model_ready("second")
+        second.rename(repository.parent / "away")
+        assert serving.reload() == "serving: reloaded 1 models\n"
+        assert not client.is_model_ready("second")
+        assert client.is_model_ready("first")
+
+
+def test_failed_reload_keeps_the_former_model(serving, repository):
+    with triton.InferenceServerClient(serving.urls["Triton gRPC"]) as client:
+        (repository / "first/1/model.onnx").write_bytes(b"no network")
+        assert "model 'first' is not reloaded" in serving.reload()
+        assert client.is_model_ready("first")
+
+
+def test_model_control_needs_the_secret(serving):
+    with triton.InferenceServerClient(serving.urls["Triton gRPC"]) as client:
+        with pytest.raises(InferenceServerException, match="UNAVAILABLE"):
+            client.unload_model("first")
+        client.unload_model("first", headers={"triton-grpc-protocol-serving": SECRET})
+
+
+def test_broken_model_is_named_with_its_reason(repository):
+    write_network(repository, "broken", 'default_model_filename: "nowhere.onnx"')
+    status, output = run_serving(["--no-gateway", "--model-repository", repository])
+    assert status == 1
+    assert "failed to load 'broken' version 1" in output
+    assert "there is no" in output
+    assert "nowhere.onnx" in output

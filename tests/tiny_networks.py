@@ -1,0 +1,45 @@
+"""A tiny ONNX network, for tests of serving that need no bundled model."""
+
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto, helper
+
+CONFIG = """
+backend: "onnxruntime"
+max_batch_size: 8
+instance_group {{ count: 1 kind: KIND_CPU }}
+dynamic_batching {{ max_queue_delay_microseconds: 20000 }}
+parameters {{ key: "intra_op_thread_count" value {{ string_value: "1" }} }}
+{extra}
+"""
+TENSORS = """
+input { name: "IMAGES" data_type: TYPE_UINT8 dims: [ -1, -1, 3 ] }
+output [ { name: "MEAN" data_type: TYPE_FP32 dims: [ 3 ] }, { name: "MAXIMUM" data_type: TYPE_FP32 dims: [ 3 ] } ]
+"""
+
+
+def write_network(repository: Path, name: str, extra: str = TENSORS, filename: str = "model.onnx") -> Path:
+    """A model that gives mean and maximum of each colour of `IMAGES` [N, H, W, 3]. Returns its folder."""
+    folder = repository / name
+    (folder / "1").mkdir(parents=True)
+    (folder / "config.pbtxt").write_text(CONFIG.format(extra=extra))
+    onnx.save(make_network(), folder / "1" / filename)
+    return folder
+
+
+def make_network() -> onnx.ModelProto:
+    """Any image of 64 pixels will do, whatever its sides; an image of another area fails in the Reshape."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["IMAGES"], ["FLOATS"], to=TensorProto.FLOAT),
+            helper.make_node("Reshape", ["FLOATS", "LIST"], ["PIXELS"]),
+            helper.make_node("ReduceMean", ["PIXELS"], ["MEAN"], axes=[1], keepdims=0),
+            helper.make_node("ReduceMax", ["PIXELS"], ["MAXIMUM"], axes=[1], keepdims=0),
+        ],
+        "statistics",
+        [helper.make_tensor_value_info("IMAGES", TensorProto.UINT8, ["N", "H", "W", 3])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3]) for name in ("MEAN", "MAXIMUM")],
+        [helper.make_tensor("LIST", TensorProto.INT64, [3], [0, 64, 3])],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
