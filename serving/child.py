@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from serving.errors import ChildDied
+from serving.triton_log import find_load_failures
 
 LOG_LINES_KEPT = 15
 KILL_AFTER = 2.0  # seconds over the time that the process has been told to end in
@@ -54,13 +55,15 @@ class Child:
         return self._process.pid
 
     def require_alive(self) -> None:
-        """Raise ChildDied with the last lines of the log when the process has ended."""
+        """Raise ChildDied with the last notable lines of the log when the process has ended."""
         status = self._process.poll()
         if status is None:
             return
         self._reader.join(timeout=1)
-        lines = "\n  | ".join(self._notable) or "(it printed neither a warning nor an error)"
-        raise ChildDied(f"{self.name} stopped by itself ({describe_status(status)}). Its last words:\n  | {lines}")
+        lines = list(self._notable) or ["it said nothing"]
+        raise ChildDied(
+            f"{self.name} stopped by itself ({describe_status(status)})", find_load_failures(lines) or lines
+        )
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process, if it still runs."""

@@ -8,6 +8,8 @@ ServingError
 └── ChildDied            Triton or the gateway stopped by itself
 """
 
+from collections.abc import Iterable
+
 
 class ServingError(Exception):
     """A reason in one sentence, and what to do about it in another."""
@@ -38,4 +40,7 @@ class ModelsUnavailable(ServingError):
 
 
 class ChildDied(ServingError):
-    """Triton or the gateway stopped although nobody asked it to."""
+    """Triton or the gateway stopped although nobody asked it to. `lines` say why, in its own words."""
+
+    def __init__(self, reason: str, lines: Iterable[str]) -> None:
+        super().__init__(reason, "\n  ".join(lines))

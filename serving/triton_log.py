@@ -1,6 +1,7 @@
-"""Which lines of Triton's log are worth printing."""
+"""Which lines of Triton's log are worth printing, and what they say about its end."""
 
 import re
+from collections.abc import Iterable
 
 LEVEL = re.compile(r"^([IWEF])\d{4} \d\d:\d\d:\d\d")
 # What Triton says on every machine without a GPU, although nothing is wrong.
@@ -9,6 +10,9 @@ EXPECTED = (
     "CUDA driver version is insufficient for CUDA runtime version",
     "failed to allocate pinned system memory: no pinned memory pool",
 )
+
+
+LOAD_FAILURE = re.compile(r"failed to load '(?P<model>.+?)' version (?P<version>\d+): (?P<reason>.+?)(\\n|\"?$)")
 
 
 class TritonLogFilter:
@@ -24,3 +28,9 @@ class TritonLogFilter:
         elif line.startswith(("error:", "Traceback")):
             self._notable = True
         return self._notable and bool(line)
+
+
+def find_load_failures(lines: Iterable[str]) -> list[str]:
+    """The models that could not be loaded, each with its reason."""
+    matches = [match for line in lines if (match := LOAD_FAILURE.search(line))]
+    return [f"model {match['model']!r} version {match['version']}: {match['reason']}" for match in matches]
