@@ -1,0 +1,16 @@
+# NVIDIA's Triton server with what `python -m serving` and the Python-backend steps import. Build context: the repository.
+# Releases before 25.07 have published remote-code holes.
+ARG TRITON_RELEASE=26.10
+FROM nvcr.io/nvidia/tritonserver:${TRITON_RELEASE}-py3
+
+COPY requirements/serve.txt /tmp/serve.txt
+RUN grep -E '^(numpy|Pillow|tritonclient)' /tmp/serve.txt > /tmp/triton.txt \
+    && PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --no-cache-dir -r /tmp/triton.txt
+
+WORKDIR /service
+COPY serving serving
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+
+# The image's own user triton-server.
+USER 1000:1000
+CMD ["python3", "-m", "serving"]
