@@ -94,7 +94,7 @@ def test_exporting_again_changes_nothing_and_force_adds_a_version(tmp_path):
 @pytest.mark.parametrize(
     ("entry", "old", "new", "words"),
     [
-        ("colour", 'labels = ["red", "green", "blue"]', 'labels = ["red", "blue"]\natol=1e-4', "labels of colour name 2"),
+        ("colour", 'labels = ["red", "green", "blue"]', 'labels = ["red", "blue"]', "labels of colour name 2"),
         ("colour", "TinyClassifier", "TinyCaption", "does not fit tests.checkpoints:TinyCaption"),
         ("colour", "TinyClassifier", "Nothing", "has no Nothing"),
         ("colour", "tests.checkpoints:", "tests.nowhere:", "cannot import tests.nowhere"),

@@ -15,7 +15,6 @@ from export.frameworks.module import OPSET, quiet
 from export.frameworks.source import Layout, Source
 from export.manifest import Model
 
-
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # it would call pip on its own
 
 
