@@ -22,12 +22,16 @@ LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Mix:
-    """Shares of the kinds of training pictures; the rest keep the photo's own room and nearly its own framing."""
+    """Shares of the kinds of training pictures; the rest keep the photo's own room and nearly its own framing.
+
+    `harm` scales blur and noise; the zooms are ranges, 1 shows the head as large as the photo does.
+    """
 
     pasted: float = 0.25
     cut_out: float = 0.35
     erased: float = 0.2
     jpeg: float = 0.15
+    harm: float = 1.0
     own_zoom: tuple[float, float] = (0.85, 1.5)
     replaced_zoom: tuple[float, float] = (0.65, 2.6)
 
@@ -45,7 +49,8 @@ class Augmenter:
     """Draws training pictures.
 
     `pixels` and `masks`: uint8 [M, 120, 128], from `read_pixels` and `cut_out`; `backgrounds`: uint8 [K, S, S, 3].
-    With `grey` the pictures have one channel, otherwise three.
+    With `grey` the pictures have one channel, otherwise three. Of each batch, every `together` neighbours get the same
+    framing, background and light.
     """
 
     def __init__(
@@ -57,7 +62,9 @@ class Augmenter:
         grey: bool,
         seed: int,
         mix: Mix | None = None,
+        together: int = 1,
     ) -> None:
+        self.together = together
         self.photos = torch.from_numpy(np.stack([pixels, masks], axis=1))
         bank = torch.from_numpy(backgrounds).permute(0, 3, 1, 2)
         self.backgrounds = to_grey(bank.float()).round().to(torch.uint8) if grey else bank.contiguous()
@@ -101,7 +108,7 @@ class Augmenter:
         head = torch.tensor(HEAD).expand(count, 2)
         room = torch.where(replaced, (1 - 0.35 * zoom).clamp(min=0.1), torch.full_like(zoom, 0.12))
         start = torch.where(replaced[:, None], torch.zeros(count, 2), head)
-        target = start + room[:, None] * self._between(count * 2, -1, 1).view(count, 2)
+        target = start + room[:, None] * self._between(count, -1, 1, 2)
         matrix[:, :, 0] *= torch.where(mirrored, -1.0, 1.0)[:, None]
         target[:, 0] *= torch.where(mirrored & ~replaced, -1.0, 1.0)
         offset = head - (matrix @ target[:, :, None])[:, :, 0]
@@ -114,13 +121,13 @@ class Augmenter:
             return person
         count = len(person)
         strength = self._between(count, -0.05, 0.3)
-        warm = torch.tensor([0.5, -0.1, -0.6]) + 0.25 * self._between(count * 3, -1, 1).view(count, 3)
+        warm = torch.tensor([0.5, -0.1, -0.6]) + 0.25 * self._between(count, -1, 1, 3)
         gamma = (1 - strength[:, None] * warm).clamp(0.6, 1.6)
         return person.expand(-1, channels, -1, -1).clamp(1e-4, 1) ** gamma[:, :, None, None]
 
     def _draw_backgrounds(self, count: int) -> Tensor:
         """Backgrounds float [N, C, 128, 128] in [0, 1], some without colour."""
-        choice = torch.randint(len(self.backgrounds), (count,), generator=self.random)
+        choice = (self._uniform(count) * len(self.backgrounds)).long()
         drawn = self.backgrounds[choice].float() / 255
         plain = _per_picture(self._uniform(count) < 0.25)
         return torch.where(plain, drawn.mean(dim=1, keepdim=True), drawn)
@@ -128,8 +135,8 @@ class Augmenter:
     def _erase(self, pictures: Tensor) -> Tensor:
         """Covers a random box in some pictures, so that no single detail decides."""
         count = len(pictures)
-        size = self._between(count * 2, 0.1, 0.35).view(count, 2)
-        start = self._uniform(count * 2).view(count, 2) * (1 - size)
+        size = self._between(count, 0.1, 0.35, 2)
+        start = self._uniform(count, 2) * (1 - size)
         steps = torch.arange(SIZE) / SIZE
         span = [(steps >= start[:, i, None]) & (steps < (start + size)[:, i, None]) for i in (0, 1)]
         chosen = (self._uniform(count) < self.mix.erased)[:, None, None]
@@ -144,7 +151,7 @@ class Augmenter:
         curved = pictures.clamp(1e-4, 1) ** _per_picture(gamma)
         level = curved.mean(dim=(1, 2, 3), keepdim=True)
         exposed = (curved - level) * _per_picture(contrast) + level + _per_picture(brightness)
-        grain = torch.randn(pictures.shape, generator=self.random) * _per_picture(noise)
+        grain = torch.randn(pictures.shape, generator=self.random) * _per_picture(noise) * self.mix.harm
         return (exposed + grain).clamp(0, 1)
 
     def _soften(self, pictures: Tensor) -> Tensor:
@@ -153,7 +160,7 @@ class Augmenter:
         blurred = functional.avg_pool2d(functional.pad(pictures, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
         coarse = functional.interpolate(functional.avg_pool2d(pictures, 2), size=SIZE, mode="bilinear")
         kind = self._uniform(count)
-        amount = self._uniform(count)
+        amount = self._uniform(count) * self.mix.harm
         copy = torch.where(_per_picture(kind < 0.15), coarse, blurred)
         return pictures.lerp(copy, _per_picture(torch.where(kind < 0.4, amount, torch.zeros_like(amount))))
 
@@ -165,11 +172,13 @@ class Augmenter:
             pictures[index] = _recompress(pictures[index], int(quality[index]))
         return pictures
 
-    def _uniform(self, count: int) -> Tensor:
-        return torch.rand(count, generator=self.random)
+    def _uniform(self, count: int, *shape: int) -> Tensor:
+        """Numbers in [0, 1), float32 [count, *shape], the same for photos that are drawn together."""
+        drawn = torch.rand(count // self.together, *shape, generator=self.random)
+        return drawn.repeat_interleave(self.together, dim=0)
 
-    def _between(self, count: int, low: float, high: float) -> Tensor:
-        return low + (high - low) * self._uniform(count)
+    def _between(self, count: int, low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * self._uniform(count, *shape)
 
     def _log_uniform(self, count: int, low: float, high: float) -> Tensor:
         return torch.exp(self._between(count, float(np.log(low)), float(np.log(high))))

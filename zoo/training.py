@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,28 +53,36 @@ def draw_batches(
     seed: int,
     size: int = 64,
     choose_mix: Callable[[int], Mix] | None = None,
+    paired: bool = False,
 ) -> Iterator[Batch]:
-    """Augmented batches of `faces` without end; `choose_mix` says of what kind from the step's number on, from 0."""
+    """Augmented batches of `faces` without end.
+
+    `choose_mix` says from the step's number, from 0, of what kind. `paired` batches hold, side by side, a smiling and
+    another photo of the same person, pose and eyes, in the same framing, so that only the face tells them apart.
+    """
     pixels = read_pixels(folder, faces)
     backgrounds = make_backgrounds(512, 128, np.random.default_rng(seed))
-    augment = Augmenter(pixels, cut_out(pixels), backgrounds, grey=grey, seed=seed)
+    augment = Augmenter(pixels, cut_out(pixels), backgrounds, grey=grey, seed=seed, together=2 if paired else 1)
     random = torch.Generator().manual_seed(seed)
+    pairs = list_pairs(faces) if paired else torch.arange(len(faces))[:, None]
     for step in count():
         augment.mix = choose_mix(step) if choose_mix else augment.mix
-        indices = torch.randint(len(faces), (size,), generator=random)
+        indices = pairs[torch.randint(len(pairs), (size // pairs.shape[1],), generator=random)].flatten()
         yield Batch(indices, *augment(indices))
+
+
+def list_pairs(faces: list[Face]) -> Tensor:
+    """Indices, int64 [P, 2], of a smiling photo and another that differs in nothing but the expression."""
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for index, face in enumerate(faces):
+        groups.setdefault((face.person, face.pose, face.eyes), []).append(index)
+    pairs = [pair for group in groups.values() for pair in product(group, group)]
+    return torch.tensor([pair for pair in pairs if faces[pair[0]].smiling and not faces[pair[1]].smiling])
 
 
 def smooth(labels: Tensor, amount: float = 0.05) -> Tensor:
     """Labels 0 and 1 as float32, moved by `amount` towards each other."""
     return labels.float() * (1 - 2 * amount) + amount
-
-
-def balance(labels: list[bool]) -> Tensor:
-    """Weights float32 [M] that give both classes the same say, 1 on average."""
-    positive = torch.tensor(labels)
-    share = positive.float().mean()
-    return torch.where(positive, 0.5 / share, 0.5 / (1 - share))
 
 
 def train(

@@ -3,9 +3,9 @@
 import keras
 from keras import layers
 
+from zoo.lessons import GRID
+
 FEATURES, PLACE = "features", "place"
-# Places on a grid of this many rows and columns.
-GRID = 8
 
 
 def create_network() -> keras.Model:

@@ -12,21 +12,18 @@ from keras import layers
 from torch import Tensor
 
 from zoo import CHECKPOINTS
-from zoo.augmentation import Mix
 from zoo.faces import POSES, Face
-from zoo.smiling.network import FEATURES, GRID, PLACE, create_network
-from zoo.training import Batch, balance, draw_batches, parse_arguments, prepare, smooth
+from zoo.lessons import choose_mix, number_poses, spread_heads
+from zoo.smiling.network import FEATURES, PLACE, create_network
+from zoo.training import Batch, draw_batches, parse_arguments, prepare, smooth
 
 STEPS_PER_EPOCH = 100
-# A mouth is twelve pixels wide in these photos; the network first learns smiles from nearer.
-CLOSE_UP = Mix(pasted=0.1, cut_out=0.2, erased=0.1, own_zoom=(1.3, 2.2), replaced_zoom=(1.3, 2.6))
-FULL = Mix(pasted=0.15, cut_out=0.3, erased=0.1, own_zoom=(0.9, 1.6), replaced_zoom=(0.75, 2.6))
-Labelled = tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]
+Labelled = tuple[Tensor, tuple[Tensor, ...]]
 
 
 def main() -> None:
     """Trains and writes the model in Keras' legacy HDF5 format."""
-    arguments = parse_arguments(__doc__, steps=3000, checkpoint=CHECKPOINTS / "smiling.h5")
+    arguments = parse_arguments(__doc__, steps=4000, checkpoint=CHECKPOINTS / "smiling.h5")
     faces = prepare(arguments)
     keras.utils.set_random_seed(arguments.seed)
     network = create_network()
@@ -43,7 +40,9 @@ def main() -> None:
         faces,
         grey=True,
         seed=arguments.seed,
-        choose_mix=lambda step: CLOSE_UP if step < arguments.steps * 0.4 else FULL,
+        size=48,
+        choose_mix=lambda step: choose_mix(step, arguments.steps),
+        paired=True,
     )
     epochs = arguments.steps // STEPS_PER_EPOCH
     model.fit(label_batches(batches, faces), epochs=epochs, steps_per_epoch=STEPS_PER_EPOCH, verbose=2)
@@ -61,35 +60,19 @@ def add_lessons(network: keras.Model) -> keras.Model:
 
 def create_optimizer(steps: int) -> keras.Optimizer:
     """AdamW with warm-up and cosine decay; the model ends with the moving average of its weights."""
-    rate = keras.optimizers.schedules.CosineDecay(1e-4, steps, warmup_target=3e-3, warmup_steps=steps // 8)
-    return keras.optimizers.AdamW(rate, weight_decay=0.02, clipnorm=2.0, use_ema=True, ema_momentum=0.995)
+    rate = keras.optimizers.schedules.CosineDecay(1e-4, steps, warmup_target=3e-3, warmup_steps=steps // 20)
+    return keras.optimizers.AdamW(rate, weight_decay=0.02, clipnorm=2.0, use_ema=True, ema_momentum=0.998)
 
 
 def label_batches(batches: Iterator[Batch], faces: list[Face]) -> Iterator[Labelled]:
-    """Pictures float32 [N, 128, 128, 1], the four labels, and their weights [N], which balance smiling and not."""
-    happy = [face.smiling for face in faces]
-    smiling, weights = smooth(torch.tensor(happy)), balance(happy)
+    """Pictures float32 [N, 128, 128, 1] and the four labels."""
+    smiling = smooth(torch.tensor([face.smiling for face in faces]))
     sunglasses = torch.tensor([float(face.sunglasses) for face in faces])
-    poses = torch.tensor([POSES.index(face.pose) for face in faces])
     for batch in batches:
         chosen = batch.indices
-        pose = mirror_poses(poses[chosen], batch.mirrored)
+        pose = number_poses([faces[index] for index in chosen.tolist()], batch.mirrored)
         labels = (smiling[chosen, None], sunglasses[chosen, None], pose, spread_heads(batch.heads))
-        even = torch.ones(len(chosen))
-        yield batch.pictures.permute(0, 2, 3, 1), labels, (weights[chosen], even, even, even)
-
-
-def spread_heads(heads: Tensor) -> Tensor:
-    """Heads [N, 2] in [-1, 1] as soft places on the grid, float32 [N, 64], 1 in sum."""
-    centres = (torch.arange(GRID) + 0.5) / GRID * 2 - 1
-    across, down = (-((heads[:, i, None] - centres) ** 2) / (2 * 0.18**2) for i in (0, 1))
-    return (down[:, :, None] + across[:, None, :]).flatten(1).softmax(dim=1)
-
-
-def mirror_poses(poses: Tensor, mirrored: Tensor) -> Tensor:
-    """Pose ids int64 [N] with left and right exchanged where the picture is mirrored."""
-    exchanged = torch.tensor([POSES.index({"left": "right", "right": "left"}.get(pose, pose)) for pose in POSES])
-    return torch.where(mirrored, exchanged[poses], poses)
+        yield batch.pictures.permute(0, 2, 3, 1), labels
 
 
 if __name__ == "__main__":
