@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 ROOT = Path(__file__).resolve().parent.parent
 FREE_PORTS = ("--grpc-port", "0", "--metrics-port", "0", "--gateway-port", "0")
@@ -16,14 +17,20 @@ START_TIMEOUT = 60
 class ServingProcess:
     """A serving that has printed that it is ready. `urls` maps the printed names to the printed addresses."""
 
-    def __init__(self, arguments: Sequence[str | Path]) -> None:
-        self._process = start_serving(arguments)
+    def __init__(self, arguments: Sequence[str | Path], environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._process = start_serving(arguments, environment)
         self.urls: dict[str, str] = {}
         self._wait_for("serving: ready")
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def __enter__(self) -> "ServingProcess":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
     def reload(self) -> str:
         """Send SIGHUP and return the line that says how it went."""
@@ -52,12 +59,14 @@ class ServingProcess:
         raise AssertionError(f"serving ended: {''.join(printed)}")
 
 
-def start_serving(arguments: Sequence[str | Path]) -> subprocess.Popen:
+def start_serving(
+    arguments: Sequence[str | Path], environment: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.Popen:
     """The process, with stdout and stderr in one pipe."""
     return subprocess.Popen(
         [sys.executable, "-m", "serving", *FREE_PORTS, *arguments],
         cwd=ROOT,
-        env={**os.environ, "SERVING_TRITON_SECRET": SECRET},
+        env={**os.environ, "SERVING_TRITON_SECRET": SECRET, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -23,10 +23,9 @@ def client(tmp_path_factory):
     write_network(repository, "explicit")
     write_network(repository, "completed", extra="")
     write_network(repository, "renamed", TENSORS + 'default_model_filename: "network.onnx"', "network.onnx")
-    process = ServingProcess(["--no-gateway", "--stop-timeout", "2", "--model-repository", repository])
-    with triton.InferenceServerClient(process.urls["Triton gRPC"]) as client:
+    arguments = ["--no-gateway", "--stop-timeout", "2", "--model-repository", repository]
+    with ServingProcess(arguments) as process, triton.InferenceServerClient(process.urls["Triton gRPC"]) as client:
         yield client
-    process.stop()
 
 
 def make_images(count, height, width):

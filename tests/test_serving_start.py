@@ -2,16 +2,22 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
-from tests.serving_process import SECRET, ServingProcess, list_descendants, read_status, run_serving
-from tests.tiny_networks import write_network
+from serving.backend_directory import lay_out_backends, link_libraries
+from serving.installation import find_wheel
+from serving.triton import python_directory
+from tests.serving_process import ROOT, SECRET, ServingProcess, list_descendants, read_status, run_serving
+from tests.tiny_networks import write_ensemble, write_network
 
 
 @pytest.fixture
@@ -24,9 +30,8 @@ def repository(tmp_path):
 @pytest.fixture
 def serving(repository):
     """A running serving without a gateway; stopped at the end if it still runs."""
-    process = ServingProcess(["--no-gateway", "--stop-timeout", "2", "--model-repository", repository])
-    yield process
-    process.stop()
+    with ServingProcess(["--no-gateway", "--stop-timeout", "2", "--model-repository", repository]) as process:
+        yield process
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -68,6 +73,44 @@ def test_end_of_triton_ends_serving(serving, signal_number):
     assert status == 1
     assert "serving: Triton stopped by itself" in output
     assert list_leftovers(serving, descendants) == []
+
+
+def test_end_of_the_gateway_ends_serving(repository):
+    write_ensemble(repository, "first")
+    with ServingProcess(["--stop-timeout", "2", "--model-repository", repository]) as serving:
+        with urlopen(f"{serving.urls['Gateway']}/readyz") as response:
+            assert response.status == 200
+        descendants = list_descendants(serving.pid)
+        gunicorns = [pid for pid, name in descendants.items() if name.startswith(("gunicorn", "python"))]
+        os.kill(min(gunicorns), signal.SIGKILL)
+        status, output = serving.wait()
+    assert status == 1
+    assert "serving: the gateway stopped by itself (killed by SIGKILL)" in output
+    assert list_leftovers(serving, descendants) == []
+
+
+def test_installation_like_the_container_needs_no_backend_directory(repository, tmp_path):
+    """The wheel's server, with its backends where NVIDIA's container has them, and the container's health check."""
+    wheel = find_wheel()
+    lay_out_backends(wheel, tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/tritonserver").symlink_to(wheel.binary)
+    environment = {
+        "LD_LIBRARY_PATH": f"{wheel.libraries}:{link_libraries(tmp_path)}",
+        "PATH": f"{python_directory()}:{os.environ['PATH']}",
+        "SERVING_MODEL_REPOSITORY": str(repository),
+        "SERVING_MODEL_CONFIG_NAME": "cuda",
+        "SERVING_GATEWAY": "no",
+    }
+    with ServingProcess(["--triton-directory", tmp_path], environment) as serving:
+        environment["SERVING_GRPC_PORT"] = serving.urls["Triton gRPC"].rpartition(":")[2]
+        assert check_health(environment) == 0
+    assert check_health(environment) == 1
+
+
+def check_health(environment: dict[str, str]) -> int:
+    command = [sys.executable, "-m", "serving.health"]
+    return subprocess.run(command, env={**os.environ, **environment}, cwd=ROOT, check=False).returncode
 
 
 def test_killed_serving_leaves_no_server(serving):

@@ -13,6 +13,16 @@ dynamic_batching {{ max_queue_delay_microseconds: 20000 }}
 parameters {{ key: "intra_op_thread_count" value {{ string_value: "1" }} }}
 {extra}
 """
+ENSEMBLE = """
+platform: "ensemble"
+max_batch_size: 8
+input {{ name: "IMAGE" data_type: TYPE_UINT8 dims: [ -1, -1, 3 ] }}
+output {{ name: "MEAN" data_type: TYPE_FP32 dims: [ 3 ] }}
+ensemble_scheduling {{ step {{
+  model_name: "{step}" model_version: -1
+  input_map {{ key: "IMAGES" value: "IMAGE" }} output_map {{ key: "MEAN" value: "MEAN" }}
+}} }}
+"""
 TENSORS = """
 input { name: "IMAGES" data_type: TYPE_UINT8 dims: [ -1, -1, 3 ] }
 output [ { name: "MEAN" data_type: TYPE_FP32 dims: [ 3 ] }, { name: "MAXIMUM" data_type: TYPE_FP32 dims: [ 3 ] } ]
@@ -25,6 +35,14 @@ def write_network(repository: Path, name: str, extra: str = TENSORS, filename: s
     (folder / "1").mkdir(parents=True)
     (folder / "config.pbtxt").write_text(CONFIG.format(extra=extra))
     onnx.save(make_network(), folder / "1" / filename)
+    return folder
+
+
+def write_ensemble(repository: Path, step: str) -> Path:
+    """An ensemble `analyze`, which the gateway waits for, of one step."""
+    folder = repository / "analyze"
+    (folder / "1").mkdir(parents=True)
+    (folder / "config.pbtxt").write_text(ENSEMBLE.format(step=step))
     return folder
 
 
