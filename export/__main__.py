@@ -14,6 +14,7 @@ from pathlib import Path
 
 from export.build import Built, build, is_current
 from export.errors import ExportError
+from export.frameworks import resolve
 from export.manifest import MANIFEST, Manifest, Model, load_manifest
 from export.parity import list_pictures
 from export.repository import ENSEMBLES, NETWORKS, Repository
@@ -64,7 +65,7 @@ def export(models: list[Model], repository: Repository, options: argparse.Namesp
     pictures = list_pictures(options.pictures)
     with repository.staging() as staging:
         built = []
-        for model in models:
+        for model in [resolve(model) for model in models]:
             if not options.force and is_current(model, repository.certificate(model.name)):
                 print(f"{model.name:<16} unchanged")
                 continue

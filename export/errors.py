@@ -7,6 +7,12 @@ ExportError
 """
 
 
+def first_line(error: BaseException) -> str:
+    """The start of a foreign message, for a one-line error."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__
+
+
 class ExportError(Exception):
     """Something the user can mend; the message names file, cause and remedy."""
 

@@ -1,20 +1,33 @@
 """One module per framework; each turns a checkpoint into a `Source`. A framework is imported only when needed."""
 
 from importlib import import_module
+from pathlib import Path
 
 from export.errors import CheckpointError
 from export.frameworks.source import Layout, Source
 from export.manifest import Framework, Model, Task
 
 
+def resolve(model: Model) -> Model:
+    """The entry with a checkpoint that exists; official YOLO weights, named without a folder, are downloaded.
+
+    Raises:
+        CheckpointError: no such file.
+    """
+    if model.checkpoint.is_file():
+        return model
+    if model.framework is Framework.ULTRALYTICS and model.checkpoint.parent == Path():
+        path = import_module("export.frameworks.ultralytics").download(model.checkpoint.name)
+        return model.model_copy(update={"checkpoint": path})
+    raise CheckpointError(f"{model.checkpoint}: no such file; correct the checkpoint of {model.name}")
+
+
 def load_source(model: Model) -> Source:
     """The checkpoint of a manifest entry as a float ONNX network and the framework's own way to run it.
 
     Raises:
-        CheckpointError: no such file, the framework is not installed, or the checkpoint does not fit the entry.
+        CheckpointError: the framework is not installed, or the checkpoint does not fit the entry.
     """
-    if not model.checkpoint.is_file():
-        raise CheckpointError(f"{model.checkpoint}: no such file; correct the checkpoint of {model.name}")
     try:
         return _loader(model)(model)
     except ModuleNotFoundError as error:

@@ -7,7 +7,7 @@ os.environ["KERAS_BACKEND"] = "torch"
 import keras
 import torch
 
-from export.errors import CheckpointError
+from export.errors import CheckpointError, first_line
 from export.frameworks.module import quiet, run, to_onnx
 from export.frameworks.source import Layout, Source
 from export.manifest import Model
@@ -32,8 +32,7 @@ def _read(model: Model) -> keras.Model:
         with quiet():
             network = keras.saving.load_model(model.checkpoint, compile=False)
     except Exception as error:  # h5py, zipfile and Keras all raise their own
-        cause = str(error).strip().splitlines()[0]
-        raise CheckpointError(f"{model.checkpoint}: Keras cannot read it: {cause}") from error
+        raise CheckpointError(f"{model.checkpoint}: Keras cannot read it: {first_line(error)}") from error
     network.trainable = False
     return network
 

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from export.errors import CheckpointError
+from export.errors import CheckpointError, first_line
 from export.frameworks.source import Layout, Source
 from export.manifest import Model, Task
 
@@ -31,8 +31,7 @@ def _read(model: Model) -> onnx.ModelProto:
         network = onnx.load(model.checkpoint)
         onnx.checker.check_model(network)
     except Exception as error:  # protobuf and onnx raise their own
-        cause = str(error).strip().splitlines()[0]
-        raise CheckpointError(f"{model.checkpoint}: not a readable ONNX file: {cause}") from error
+        raise CheckpointError(f"{model.checkpoint}: not a readable ONNX file: {first_line(error)}") from error
     return network
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from export.errors import CheckpointError
+from export.errors import CheckpointError, first_line
 from export.frameworks.module import run, to_onnx
 from export.frameworks.source import Layout, Source
 from export.manifest import Model
@@ -35,8 +35,9 @@ def read_state(model: Model) -> dict[str, Any]:
     try:
         return torch.load(model.checkpoint, map_location="cpu", weights_only=True)
     except Exception as error:  # zipfile, pickle and torch all raise their own
-        cause = str(error).strip().splitlines()[0]
-        raise CheckpointError(f"{model.checkpoint}: PyTorch cannot read it as a state dict: {cause}") from error
+        raise CheckpointError(
+            f"{model.checkpoint}: PyTorch cannot read it as a state dict: {first_line(error)}"
+        ) from error
 
 
 def _factory(model: Model):

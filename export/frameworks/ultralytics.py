@@ -10,12 +10,29 @@ import numpy as np
 import onnx
 import torch
 
-from export.errors import CheckpointError
+from export.errors import CheckpointError, first_line
 from export.frameworks.module import OPSET, quiet
 from export.frameworks.source import Layout, Source
 from export.manifest import Model
 
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # it would call pip on its own
+
+
+def download(name: str) -> Path:
+    """Official weights by their name, such as yolo26n.pt, downloaded by ultralytics into the current folder.
+
+    Raises:
+        CheckpointError: no such weights, or no internet.
+    """
+    from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
+
+    if name not in GITHUB_ASSETS_NAMES:
+        raise CheckpointError(f"{name}: no such file, and no official weights of ultralytics have this name")
+    try:
+        with quiet():
+            return Path(attempt_download_asset(name))
+    except Exception as error:  # requests, urllib and ultralytics raise their own
+        raise CheckpointError(f"{name}: no such file, and it cannot be downloaded: {first_line(error)}") from error
 
 
 def load(model: Model) -> Source:
@@ -28,8 +45,7 @@ def load(model: Model) -> Source:
         try:
             yolo = YOLO(copy, task="detect")
         except Exception as error:  # pickle, zipfile and ultralytics all raise their own
-            cause = str(error).strip().splitlines()[0]
-            raise CheckpointError(f"{model.checkpoint}: ultralytics cannot read it: {cause}") from error
+            raise CheckpointError(f"{model.checkpoint}: ultralytics cannot read it: {first_line(error)}") from error
         _check_size(model, yolo)
         # `nms=False` asks for the end-to-end branch; heads without one have `nms=None` and stay raw.
         end_to_end = getattr(_network(yolo).model[-1], "one2one_cv2", None) is not None

@@ -1,4 +1,4 @@
 """A small YOLO26 that finds faces and sunglasses, trained from scratch on composites."""
 
 LABELS = ("face", "sunglasses")
-SIZE = 320  # side of the letterboxed input in pixels
+SIZE = 256  # side of the training pictures in pixels; the network is convolutional and serves at other sizes too

@@ -43,7 +43,12 @@ def collate(composites: list[Composite]) -> dict[str, torch.Tensor]:
     owners = torch.cat([torch.full((len(each.boxes),), float(index)) for index, each in enumerate(composites)])
     centres, sides = (boxes[:, 1:3] + boxes[:, 3:]) / 2, boxes[:, 3:] - boxes[:, 1:3]
     shares = torch.cat([centres, sides], dim=1) / images.shape[-1]
-    return {"img": images.float() / 255, "cls": boxes[:, :1], "bboxes": shares, "batch_idx": owners}
+    return {
+        "img": images.float().contiguous(memory_format=torch.channels_last) / 255,
+        "cls": boxes[:, :1],
+        "bboxes": shares,
+        "batch_idx": owners,
+    }
 
 
 def make_network() -> DetectionModel:
@@ -58,7 +63,7 @@ def make_network() -> DetectionModel:
 
 def train(composer: Composer, steps: int, batch: int, rate: float = 2e-3) -> DetectionModel:
     """AdamW with warm-up and cosine decay; returns the running average of the weights."""
-    network = make_network().train()
+    network = make_network().train().to(memory_format=torch.channels_last)
     average = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=5e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.08)
@@ -75,7 +80,10 @@ def train(composer: Composer, steps: int, batch: int, rate: float = 2e-3) -> Det
         if step % 200 == 199:
             network.criterion.update() if hasattr(network.criterion, "update") else None
         if step % 50 == 0:
-            print(f"{step:5d} {[round(float(part), 3) for part in parts.values()]} {time.monotonic() - started:.0f} s", flush=True)
+            print(
+                f"{step:5d} {[round(float(part), 3) for part in parts.values()]} {time.monotonic() - started:.0f} s",
+                flush=True,
+            )
         if step % 400 == 399:
             save(average, CHECKPOINT)
     return average
