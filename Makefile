@@ -5,14 +5,17 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help serve export test perf lint format clean
+.PHONY: help serve reload export test perf lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | column -s '#' -t 2>/dev/null || grep '##' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serve ## start Triton and the gateway, and open http://127.0.0.1:8080
-	@exec $(BIN)/python -m serving $(ARGS)
+	@exec $(CURDIR)/$(BIN)/python -m serving $(ARGS)
+
+reload: ## have the running service take up new and changed models
+	@pkill -HUP -f '^$(CURDIR)/$(BIN)/python -m serving' || { echo 'No service runs from here: start it with `make serve`.' >&2; exit 1; }
 
 export: $(VENV)/.export ## turn the checkpoints of models.toml into the model repositories
 	@exec $(BIN)/python -m export $(ARGS)
@@ -50,7 +53,7 @@ $(VENV)/.python:
 	printf 'No Python here can run the service; it needs 3.11 or 3.12.\n%b' "$$reasons" >&2; exit 1
 
 $(VENV)/.serve: requirements/serve.txt | $(VENV)/.python
-	@echo "Installing $< (the Triton server and the gateway, about 630 MB; once)"
+	@echo "Installing $< (the Triton server and the gateway, 150 MB to download, 500 MB on disk; once)"
 	@$(PIP) -r $< && touch $@
 
 $(VENV)/.export: requirements/export.txt requirements/serve.txt | $(VENV)/.python

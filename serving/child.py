@@ -70,6 +70,13 @@ class Child:
         if self._process.poll() is None:
             self._process.send_signal(number)
 
+    def list_children(self) -> set[str]:
+        """Process ids of the process's own children, as text."""
+        try:
+            return set(Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())
+        except OSError:
+            return set()
+
     def stop(self, timeout: float) -> None:
         """Ask the process to end within `timeout` seconds, and kill what is left of its group."""
         self.send(signal.SIGTERM)

@@ -119,8 +119,16 @@ class Supervisor:
             print(f"serving: {error}", file=sys.stderr, flush=True)
             return
         for gateway in self._children[1:]:
-            gateway.send(signal.SIGHUP)
+            self._replace_workers(gateway)
         self._announce(f"serving: reloaded {len(models)} models")
+
+    def _replace_workers(self, gateway: Child) -> None:
+        """Have gunicorn start new workers, and wait until the old ones have answered their last requests."""
+        old_workers = gateway.list_children()
+        gateway.send(signal.SIGHUP)
+        deadline = time.monotonic() + self._settings.stop_timeout + 1
+        while gateway.list_children() & old_workers and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

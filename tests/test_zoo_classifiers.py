@@ -1,8 +1,11 @@
 """The bundled smiling, sunglasses and caption checkpoints: they load, have the agreed shapes, know unseen people."""
 
+import os
+
 import numpy as np
 import pytest
 
+os.environ.setdefault("KERAS_BACKEND", "torch")
 pytest.importorskip("torch", reason="the training frameworks are not installed")
 pytest.importorskip("keras", reason="the training frameworks are not installed")
 

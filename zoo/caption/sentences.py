@@ -33,8 +33,6 @@ TEMPLATES = (
 TEMPLATE_SHARES = (0.7, 0.15, 0.15)
 USUAL_WORDING = 0.8
 
-MIRRORED_POSE = {"left": "right", "right": "left"}
-
 
 @dataclass(frozen=True)
 class Attributes:

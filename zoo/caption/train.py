@@ -1,58 +1,77 @@
 """Trains the caption network: `python -m zoo.caption.train --faces FOLDER`. Also writes the vocabulary."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from zoo import CHECKPOINTS
-from zoo.caption.network import create_network
-from zoo.caption.sentences import MIRRORED_POSE, Attributes, list_words, write_sentence
+from zoo.caption.network import WIDTH, CaptionNetwork, create_network
+from zoo.caption.sentences import Attributes, list_words, write_sentence
 from zoo.caption.vocabulary import create_vocabulary, encode_sentence, write_vocabulary
-from zoo.faces import Face
+from zoo.faces import EXPRESSIONS, EYES, POSES, Face
+from zoo.lessons import choose_mix, name_pose, spread_heads
 from zoo.training import Batch, draw_batches, parse_arguments, prepare, train
 
 # <start>, at most 13 words, <end>.
 LENGTH = 15
+VALUES = {"pose": POSES, "expression": EXPRESSIONS, "eyes": EYES}
 
 
 def main() -> None:
     """Trains, writes the state dict and, beside it, the vocabulary."""
-    arguments = parse_arguments(__doc__, steps=3000, checkpoint=CHECKPOINTS / "caption.pt")
+    arguments = parse_arguments(__doc__, steps=6000, checkpoint=CHECKPOINTS / "caption.pt")
     faces = prepare(arguments)
     tokens = create_vocabulary(list_words())
-    network = create_network(len(tokens))
-    write = create_writer(faces, tokens, arguments.seed)
-
-    def compute_loss(batch: Batch) -> Tensor:
-        sentences = write(batch)
-        logits = network((batch.pictures - 0.5) / 0.5, sentences[:, :-1])
-        return functional.cross_entropy(logits.flatten(0, 1), sentences[:, 1:].flatten(), ignore_index=0)
-
-    batches = draw_batches(arguments.faces, faces, grey=False, seed=arguments.seed)
-    trained = train(network, compute_loss, batches, arguments.steps)
-    torch.save(trained.state_dict(), arguments.output)
+    course = Course(create_network(len(tokens)), faces, tokens, arguments.seed)
+    batches = draw_batches(
+        arguments.faces,
+        faces,
+        grey=False,
+        seed=arguments.seed,
+        size=32,
+        choose_mix=lambda step: choose_mix(step, arguments.steps),
+    )
+    trained = train(course, course.compute_loss, batches, arguments.steps)
+    torch.save(trained.network.state_dict(), arguments.output)
     write_vocabulary(tokens, arguments.output.with_suffix(".vocabulary.json"))
 
 
-def create_writer(faces: list[Face], tokens: list[str], seed: int) -> Callable[[Batch], Tensor]:
-    """A function from a batch to its sentences, int64 [N, LENGTH], in new wording each time."""
-    rng = np.random.default_rng(seed)
+class Course(nn.Module):
+    """The network in training, with an answer to each attribute beside the sentence.
 
-    def write(batch: Batch) -> Tensor:
+    A sentence's words say little about the picture; without these answers the features stay blind for long.
+    """
+
+    def __init__(self, network: CaptionNetwork, faces: list[Face], tokens: list[str], seed: int) -> None:
+        super().__init__()
+        self.network = network
+        self.answers = nn.ModuleDict({name: nn.Linear(2 * WIDTH, len(values)) for name, values in VALUES.items()})
+        self.faces, self.tokens, self.rng = faces, tokens, np.random.default_rng(seed)
+
+    def compute_loss(self, batch: Batch) -> Tensor:
+        """Cross entropy of words, attributes and place."""
         pairs = zip(batch.indices.tolist(), batch.mirrored.tolist(), strict=True)
-        sentences = [write_sentence(describe(faces[index], mirrored), rng) for index, mirrored in pairs]
-        return torch.tensor([encode_sentence(sentence, tokens, LENGTH) for sentence in sentences])
+        truths = [describe(self.faces[index], mirrored) for index, mirrored in pairs]
+        features, place = self.network.look((batch.pictures - 0.5) / 0.5)
+        sentences = self._write_sentences(truths)
+        words = self.network.write(features, sentences[:, :-1])
+        loss = functional.cross_entropy(words.flatten(0, 1), sentences[:, 1:].flatten(), ignore_index=0)
+        loss = loss + 0.2 * functional.cross_entropy(place, spread_heads(batch.heads))
+        for name, values in VALUES.items():
+            target = torch.tensor([values.index(getattr(truth, name)) for truth in truths])
+            loss = loss + 0.3 * functional.cross_entropy(self.answers[name](features), target, label_smoothing=0.05)
+        return loss
 
-    return write
+    def _write_sentences(self, truths: list[Attributes]) -> Tensor:
+        """Token ids int64 [N, LENGTH], in new wording each time."""
+        sentences = [write_sentence(truth, self.rng) for truth in truths]
+        return torch.tensor([encode_sentence(sentence, self.tokens, LENGTH) for sentence in sentences])
 
 
 def describe(face: Face, mirrored: bool) -> Attributes:
-    """What can be said of `face`; in a mirrored picture left is right."""
-    pose = MIRRORED_POSE.get(face.pose, face.pose) if mirrored else face.pose
-    return Attributes(pose, face.expression, face.eyes)
+    """What can be said of a picture of `face`."""
+    return Attributes(name_pose(face, mirrored), face.expression, face.eyes)
 
 
 if __name__ == "__main__":
