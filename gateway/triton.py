@@ -11,10 +11,18 @@ from gateway.catalog import Catalog
 from gateway.problems import Problem, from_grpc
 
 ENSEMBLE = "analyze"
-CHANNEL_OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+CHANNEL_OPTIONS = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # A server that comes back is found again within a second.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
 DTYPES = {"FP32": np.float32, "INT32": np.int32}
 
 Tensors = dict[str, np.ndarray]
+Metadata = tuple[tuple[str, str], ...]
 
 
 class TritonClient:
@@ -48,10 +56,16 @@ class TritonClient:
             self._catalog = Catalog(cards)
         return self._catalog
 
-    def analyze(self, images: list[bytes], outputs: list[str]) -> list[Tensors | Problem]:
-        """All images at once, each a request of its own, so that a bad one fails alone; Triton makes the batches."""
-        stub = self._connect()
-        calls = [stub.ModelInfer.future(self._request(image, outputs), timeout=self._seconds) for image in images]
+    def analyze(
+        self, images: list[bytes], outputs: list[str], seconds: float | None = None, metadata: Metadata = ()
+    ) -> list[Tensors | Problem]:
+        """All images at once, each a request of its own, so that a bad one fails alone; Triton makes the batches.
+
+        `seconds` is what is left until the caller's deadline; `metadata` travels along, the trace context for one.
+        """
+        seconds = self._seconds if seconds is None else max(seconds, 0.001)
+        infer = self._connect().ModelInfer.future
+        calls = [infer(self._request(image, outputs, seconds), seconds, metadata) for image in images]
         return [self._result(call) for call in calls]
 
     def _connect(self) -> GRPCInferenceServiceStub:
@@ -60,13 +74,13 @@ class TritonClient:
                 self._stub = GRPCInferenceServiceStub(grpc.insecure_channel(self._url, options=CHANNEL_OPTIONS))
             return self._stub
 
-    def _request(self, image: bytes, outputs: list[str]) -> messages.ModelInferRequest:
+    def _request(self, image: bytes, outputs: list[str], seconds: float) -> messages.ModelInferRequest:
         request = messages.ModelInferRequest(model_name=ENSEMBLE)
         request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1, 1])
         for name in outputs:
             request.outputs.add(name=name)
         # The client's deadline ends the wait here; this ends the wait in Triton's queues.
-        request.parameters["timeout"].int64_param = int(self._seconds * 1e6)
+        request.parameters["timeout"].int64_param = int(seconds * 1e6)
         request.raw_input_contents.append(len(image).to_bytes(4, "little") + image)
         return request
 
