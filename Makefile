@@ -52,14 +52,14 @@ $(VENV)/.python:
 	done; \
 	printf 'No Python here can run the service; it needs 3.11 or 3.12.\n%b' "$$reasons" >&2; exit 1
 
-$(VENV)/.serve: requirements/serve.txt | $(VENV)/.python
+$(VENV)/.serve: requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
 	@echo "Installing $< (the Triton server and the gateway, 150 MB to download, 500 MB on disk; once)"
 	@$(PIP) -r $< && touch $@
 
-$(VENV)/.export: requirements/export.txt requirements/serve.txt | $(VENV)/.python
+$(VENV)/.export: requirements/export.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
 	@echo "Installing $< (the training frameworks; once)"
 	@$(PIP) -r $< && touch $@ $(VENV)/.serve
 
-$(VENV)/.test: requirements/test.txt requirements/export.txt requirements/serve.txt | $(VENV)/.python
+$(VENV)/.test: requirements/test.txt requirements/export.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
 	@echo "Installing $< (the training frameworks and the test tools; once)"
 	@$(PIP) -r $< && touch $@ $(VENV)/.export $(VENV)/.serve

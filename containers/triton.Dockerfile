@@ -3,8 +3,8 @@
 ARG TRITON_RELEASE=26.10
 FROM nvcr.io/nvidia/tritonserver:${TRITON_RELEASE}-py3
 
-COPY requirements/serve.txt /tmp/serve.txt
-RUN grep -E '^(numpy|Pillow|tritonclient)' /tmp/serve.txt > /tmp/triton.txt \
+COPY requirements/gateway.txt /tmp/gateway.txt
+RUN grep -E '^(numpy|Pillow|tritonclient)' /tmp/gateway.txt > /tmp/triton.txt \
     && PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --no-cache-dir -r /tmp/triton.txt
 
 WORKDIR /service

@@ -5,17 +5,35 @@ from dataclasses import dataclass
 import numpy as np
 
 from gateway.catalog import Model
+from gateway.problems import Problem
 from gateway.triton import Tensors
 
 SIZE = "IMAGE_SIZE"
+# What was found in a photo: pairs of model and label.
+Found = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which objects are told: those of at least `min_score`, at most `max_objects` of them, best first."""
+    """Which objects are told: of `labels` (None for all) and at least `min_score`, the best `max_objects`."""
 
     min_score: float
     max_objects: int
+    labels: frozenset[str] | None = None
+
+
+def describe_result(filename: str | None, result: Tensors | Problem, models: list[Model], filter: Filter) -> dict:
+    """The answer for one photo, or why there is none."""
+    if isinstance(result, Problem):
+        return {"filename": filename, "problem": result.to_dict()}
+    return describe_image(filename, result, models, filter)
+
+
+def list_found(image: dict, models: list[Model]) -> Found:
+    """What an answer says was found."""
+    detector = next((model.name for model in models if model.task == "detection"), "")
+    attributes = [(name, attribute["label"]) for name, attribute in image.get("attributes", {}).items()]
+    return attributes + [(detector, found["label"]) for found in image.get("objects", [])]
 
 
 def describe_image(filename: str | None, tensors: Tensors, models: list[Model], filter: Filter) -> dict:
@@ -51,15 +69,17 @@ def describe_caption(tensors: Tensors) -> dict:
 
 def describe_objects(model: Model, tensors: Tensors, filter: Filter) -> list[dict]:
     """Boxes in pixels of the upright photo; DETECTION_* come sorted, best first."""
-    scores = tensors["DETECTION_SCORES"]
-    kept = np.flatnonzero((tensors["DETECTION_LABELS"] >= 0) & (scores >= filter.min_score))[: filter.max_objects]
+    scores, numbers = tensors["DETECTION_SCORES"], tensors["DETECTION_LABELS"]
+    kept = (numbers >= 0) & (scores >= filter.min_score)
+    if filter.labels is not None:
+        kept &= np.isin(numbers, [model.labels.index(label) for label in filter.labels if label in model.labels])
     return [
         {
-            "label": model.labels[tensors["DETECTION_LABELS"][row]],
+            "label": model.labels[numbers[row]],
             "score": to_number(scores[row]),
             "box": describe_box(tensors["DETECTION_BOXES"][row]),
         }
-        for row in kept
+        for row in np.flatnonzero(kept)[: filter.max_objects]
     ]
 
 

@@ -1,22 +1,35 @@
-"""The app factory: `gunicorn 'gateway.app:create_app()'`."""
+"""The app factory: `gunicorn -c python:gateway.gunicorn_config 'gateway.app:create_app()'`."""
 
 from flask import Flask
+from flask_cors import CORS
 
-from gateway import problems
+from gateway import documents, keys, lifecycle, metrics, problems
+from gateway.archive import create_archive
+from gateway.documents import create_documented_app
 from gateway.routes import analysis, status
 from gateway.settings import Settings, read_settings
 from gateway.triton import TritonClient
+
+EXPOSED_HEADERS = ["Server-Timing", "X-Request-ID", "Retry-After"]
 
 
 def create_app(settings: Settings | None = None, triton: TritonClient | None = None) -> Flask:
     """The gateway; nothing is opened before the first request."""
     settings = settings or read_settings()
-    app = Flask(__name__, static_folder=None)
+    app = create_documented_app()
     app.config["SETTINGS"] = settings
     app.config["TRITON"] = triton or TritonClient(settings.triton_url, settings.request_seconds)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
+    app.extensions["archive"] = create_archive(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    lifecycle.set_up_logs(settings)
+    lifecycle.register(app, settings)
+    metrics.register(app)
     problems.register(app)
-    for module in (analysis, status):
-        app.register_blueprint(module.blueprint)
+    keys.protect(app, [analysis.blueprint, status.models], settings)
+    if settings.cors_origins:
+        CORS(app, origins=list(settings.cors_origins), expose_headers=EXPOSED_HEADERS, max_age=600)
+    for api in (analysis.blueprint, status.models, status.health):
+        app.register_api(api)
+    app.register_blueprint(documents.blueprint)
     return app

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from gateway.problems import BadRequest
+from gateway.problems import BadRequest, NoSuchModel
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,16 @@ class Catalog:
             if name not in self.models:
                 raise BadRequest(f"no feature {name!r}; accepted are {', '.join(self.models)}")
         return [model for model in self.models.values() if features is None or model.name in features]
+
+    def find(self, name: str) -> Model:
+        """The model of that name.
+
+        Raises:
+            NoSuchModel: there is none; lists those that are.
+        """
+        if name not in self.models:
+            raise NoSuchModel(f"no model {name!r}; there are {', '.join(self.models)}")
+        return self.models[name]
 
     def classifiers(self) -> list[Model]:
         return [model for model in self.models.values() if model.task == "classification"]

@@ -2,18 +2,25 @@
 
 Problem
 ├── BadRequest        400  a malformed request; the detail says what is accepted
+├── Unauthorized      401  no key, or one that is not known
+├── NoSuchModel       404  a model that is not served; the detail lists those that are
+├── NotAcceptable     406  the answer's format is not one that can be made
+├── RequestTimeout    408  the body did not arrive in time
+├── UnsupportedMedia  415  a Content-Type that holds no photos
 ├── NotAnImage        422  a file that cannot be decoded
-├── Overloaded        503  Triton's queue is full or it is away; Retry-After says when to come again
+├── Overloaded        503  a queue is full or Triton is away; Retry-After says when to come again
 ├── DeadlineExceeded  504  no answer within the request's deadline
-└── ServerError       500  a fault of ours; the client gets an id, the log the rest
+└── ServerError       500  a fault of ours; the log tells the rest under the request's id
+
+Flask's and Flask-Limiter's own (404, 405, 413, 429) get the same form.
 """
 
 import logging
-import uuid
 from http import HTTPStatus
 
 import grpc
-from flask import Flask, Response, json
+from flask import Flask, Response, g, json
+from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 log = logging.getLogger("gateway")
@@ -38,6 +45,28 @@ class BadRequest(Problem):
     status = HTTPStatus.BAD_REQUEST
 
 
+class Unauthorized(Problem):
+    status = HTTPStatus.UNAUTHORIZED
+    headers = {"WWW-Authenticate": "Bearer"}
+
+
+class NoSuchModel(Problem):
+    status = HTTPStatus.NOT_FOUND
+
+
+class NotAcceptable(Problem):
+    status = HTTPStatus.NOT_ACCEPTABLE
+
+
+class RequestTimeout(Problem):
+    status = HTTPStatus.REQUEST_TIMEOUT
+    headers = {"Connection": "close"}
+
+
+class UnsupportedMedia(Problem):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
 class NotAnImage(Problem):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -52,12 +81,11 @@ class DeadlineExceeded(Problem):
 
 
 class ServerError(Problem):
-    """Logged under an id; the client is told the id alone."""
+    """Logged with the request's id; the client is told the id alone."""
 
     def __init__(self, cause: BaseException) -> None:
-        id = uuid.uuid4().hex[:12]
-        log.error("error %s", id, exc_info=cause)
-        super().__init__(f"the service failed; its log knows this as {id}")
+        log.error("request %s failed", g.request_id, exc_info=cause)
+        super().__init__(f"the service failed; its log knows this as {g.request_id}")
 
 
 # The one table from gRPC to HTTP. INVALID_ARGUMENT is here only for what the preprocess step refuses.
@@ -87,10 +115,10 @@ def describe(status: HTTPStatus, detail: str) -> dict:
 
 
 def respond(problem: Problem) -> Response:
-    return _response(problem.to_dict(), problem.headers)
+    return make_response(problem.to_dict(), problem.headers)
 
 
-def _response(body: dict, headers: dict[str, str]) -> Response:
+def make_response(body: dict, headers: dict[str, str]) -> Response:
     text = json.dumps(body)
     return Response(text, body["status"], headers, content_type="application/problem+json")
 
@@ -99,7 +127,13 @@ def respond_to_http(error: HTTPException) -> Response:
     """Flask's own refusals: 404, 405, 413 and others."""
     status = HTTPStatus(error.code or 500)
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
-    return _response(describe(status, error.description or status.phrase), headers)
+    return make_response(describe(status, error.description or status.phrase), headers)
+
+
+def respond_to_validation(error: ValidationError) -> Response:
+    """A query or path that the schema refuses."""
+    wrong = [f"{'.'.join(map(str, each['loc']))}={each['input']}: {each['msg']}" for each in error.errors()]
+    return respond(BadRequest("; ".join(wrong)))
 
 
 def respond_to_unknown(error: Exception) -> Response:

@@ -1,47 +1,102 @@
-"""Settings of the gateway: one table; each field is an environment variable of the same name in capitals."""
+"""Settings of the gateway: one table. `python -m gateway --help` prints it.
+
+Each setting is an environment variable of the same name in capitals, or a key of the TOML file that `GATEWAY_CONFIG`
+names; the environment wins.
+"""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from pathlib import Path
+from typing import Annotated
 
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, TomlConfigSettingsSource
 
-def setting(default: Any, description: str) -> Any:
-    return field(default=default, metadata={"description": description})
+CONFIG = "GATEWAY_CONFIG"
 
 
 class SettingsError(Exception):
-    """A setting has a value that cannot be used; the message names it."""
+    """A setting has a value that cannot be used; the message names it and what is accepted."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(BaseSettings, frozen=True, extra="ignore", env_ignore_empty=True):
     """What can be chosen when the gateway starts."""
 
-    triton_url: str = setting("127.0.0.1:8001", "host:port of Triton's gRPC endpoint")
-    max_upload_bytes: int = setting(32_000_000, "largest request body")
-    max_files: int = setting(32, "most files in one request")
-    request_seconds: float = setting(15.0, "deadline of a request, Triton's queues included")
-    min_score: float = setting(0.25, "objects with a lower score are left out unless the request says otherwise")
-    max_objects: int = setting(100, "objects per photo unless the request says otherwise")
+    triton_url: str = Field("127.0.0.1:8001", description="host:port of Triton's gRPC endpoint")
+    request_seconds: PositiveFloat = Field(15.0, description="deadline of a request after its upload, queues included")
+    upload_seconds: PositiveFloat = Field(30.0, description="time that a client may take to send a request's body")
+    max_upload_bytes: PositiveInt = Field(32_000_000, description="largest request body, in bytes")
+    max_files: PositiveInt = Field(32, description="most files in one request")
+    max_pixels: NonNegativeInt = Field(
+        0, description="most pixels of a picture (width times height); 0 leaves it to Triton's preprocess step"
+    )
+    max_concurrent: PositiveInt = Field(32, description="requests with photos that one worker handles at a time")
+    queue_seconds: NonNegativeFloat = Field(1.0, description="time a request waits for its turn before it gets 503")
+    min_score: float = Field(
+        0.25, ge=0, le=1, description="objects with a lower score are left out unless the request says otherwise"
+    )
+    max_objects: int = Field(100, ge=0, le=300, description="objects per photo unless the request says otherwise")
+    api_keys: str = Field(
+        "", description="keys that are accepted, as name:sha256 with commas between; empty lets everybody in"
+    )
+    rate_limit: str = Field("", description='requests per key, or per address without keys, such as "60 per minute"')
+    rate_limit_storage: str = Field(
+        "memory://", description="where limits are counted: memory:// counts per worker, redis://host:port for all"
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="web origins that may call from a browser, with commas between; * for all"
+    )
+    upload_folder: Path | None = Field(None, description="keep every accepted picture and its answer here; empty: off")
+    upload_folder_bytes: PositiveInt = Field(1_000_000_000, description="size of the kept pictures; the oldest go")
+    upload_folder_days: PositiveFloat = Field(30.0, description="age in days at which kept pictures go")
+    log_format: str = Field("text", pattern="^(text|json)$", description="one line per request as text or json")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def split(cls, value: object) -> object:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, os.environ.get(CONFIG))
 
 
-def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the environment.
+def read_settings() -> Settings:
+    """Settings from the environment and the file.
 
     Raises:
-        SettingsError: a value is not of the setting's type.
+        SettingsError: a value cannot be used, or there is no such file.
     """
-    values = {}
-    for item in fields(Settings):
-        text = environment.get(item.name.upper())
-        if text:
-            values[item.name] = _parse(item.name.upper(), item.type, text)
-    return Settings(**values)
-
-
-def _parse(name: str, kind: Any, text: str) -> Any:
+    path = os.environ.get(CONFIG)
+    if path and not Path(path).is_file():
+        raise SettingsError(f"{CONFIG}: there is no file {path}")
     try:
-        return kind(text)
-    except ValueError as error:
-        raise SettingsError(f"{name}: {text!r} is no {kind.__name__}") from error
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{str(each['loc'][0]).upper()}: {each['msg']}, not {each['input']!r}" for each in error.errors()]
+        raise SettingsError("; ".join(lines)) from None
+
+
+def list_settings() -> list[tuple[str, str, str]]:
+    """Name in the environment, default and description of every setting."""
+    return [
+        (name.upper(), show(field.default), field.description or "") for name, field in Settings.model_fields.items()
+    ]
+
+
+def show(default: object) -> str:
+    return "" if default in (None, "", ()) else str(default)

@@ -1,12 +1,24 @@
-"""From an HTTP request to the photos in it."""
+"""From an HTTP request to the photos in it: multipart, a raw body, or JSON with base64."""
 
+import base64
+import binascii
 from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
 
 from flask import Request
+from PIL import Image, UnidentifiedImageError
+from pydantic import ValidationError
 
-from gateway.problems import BadRequest
+from gateway.problems import BadRequest, NotAnImage, UnsupportedMedia
+from gateway.schemas import Photo, Photos
+from gateway.settings import Settings
 
 FIELD = "file"
+ACCEPTED = (
+    f"multipart/form-data with one or more files in the field {FIELD!r}, an image as the body (Content-Type: image/…), "
+    'or JSON as {"images": [{"data": "<base64>"}]}'
+)
 
 
 @dataclass(frozen=True)
@@ -16,16 +28,66 @@ class Upload:
     filename: str | None
     data: bytes
 
+    def checksum(self) -> str:
+        """SHA-256 of the file, in hexadecimal."""
+        return sha256(self.data).hexdigest()
 
-def read_uploads(request: Request, max_files: int) -> list[Upload]:
-    """Every file of a multipart request.
+
+def read_uploads(request: Request, settings: Settings) -> list[Upload]:
+    """Every photo of a request, in its order.
 
     Raises:
-        BadRequest: no file or too many.
+        BadRequest: no photo, too many, or a body that is not what it says it is.
+        UnsupportedMedia: a Content-Type that holds no photos.
+        NotAnImage: a photo has more pixels than `max_pixels`.
     """
-    files = request.files.getlist(FIELD)
-    if not files:
-        raise BadRequest(f"no file; send multipart/form-data with one or more files in the field {FIELD!r}")
-    if len(files) > max_files:
-        raise BadRequest(f"{len(files)} files; at most {max_files} are accepted in one request")
-    return [Upload(file.filename or None, file.stream.read()) for file in files]
+    uploads = read_body(request)
+    if not uploads:
+        raise BadRequest(f"no photo; accepted is {ACCEPTED}")
+    if len(uploads) > settings.max_files:
+        raise BadRequest(f"{len(uploads)} photos; at most {settings.max_files} are accepted in one request")
+    if settings.max_pixels:
+        for upload in uploads:
+            check_pixels(upload, settings.max_pixels)
+    return uploads
+
+
+def read_body(request: Request) -> list[Upload]:
+    if request.mimetype == "multipart/form-data":
+        return [Upload(file.filename or None, file.stream.read()) for file in request.files.getlist(FIELD)]
+    if request.is_json:
+        return read_json(request.get_data(cache=False))
+    if request.mimetype.startswith("image/") or request.mimetype == "application/octet-stream":
+        return [Upload(None, request.get_data(cache=False))]
+    if not request.mimetype and not request.content_length:
+        return []
+    raise UnsupportedMedia(f"Content-Type {request.mimetype or 'is missing'}; accepted is {ACCEPTED}")
+
+
+def read_json(body: bytes) -> list[Upload]:
+    try:
+        photos = Photos.model_validate_json(body).images
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "body"
+        raise BadRequest(f"{place}: {first['msg']}; accepted is {ACCEPTED}") from None
+    return [Upload(photo.filename, decode(photo, place)) for place, photo in enumerate(photos)]
+
+
+def decode(photo: Photo, place: int) -> bytes:
+    text = photo.data.partition(",")[2] if photo.data.startswith("data:") else photo.data
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadRequest(f"images.{place}.data: no base64") from None
+
+
+def check_pixels(upload: Upload, most: int) -> None:
+    """Reads the header only; what Pillow cannot open is left to Triton's preprocess step, which says why."""
+    try:
+        with Image.open(BytesIO(upload.data)) as image:
+            width, height = image.size
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return
+    if width * height > most:
+        raise NotAnImage(f"a picture of {width}×{height} pixels; at most {most} pixels are accepted")

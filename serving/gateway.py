@@ -8,6 +8,7 @@ from urllib.request import urlopen
 
 from serving.settings import ROOT, Settings
 
+CONFIG = "python:gateway.gunicorn_config"
 APP = "gateway.app:create_app()"
 
 
@@ -20,18 +21,13 @@ class GatewayLaunch:
 
 
 def prepare_gateway(settings: Settings) -> GatewayLaunch:
-    """Threads wait for Triton, so a few processes with several threads each are enough."""
-    workers = settings.gateway_workers or max(1, (os.cpu_count() or 1) // 2)
+    """Worker class, threads and metrics are the gateway's own affair: gateway/gunicorn_config.py."""
+    workers = ("--workers", str(settings.gateway_workers)) if settings.gateway_workers else ()
     command = (
-        *(sys.executable, "-m", "gunicorn", "--chdir", str(ROOT)),
-        *("--bind", f"{bracket(settings.gateway_host)}:{settings.gateway_port}"),
-        *("--worker-class", "gthread", "--workers", str(workers), "--threads", str(settings.gateway_threads)),
-        *(
-            "--graceful-timeout",
-            str(int(settings.stop_timeout)),
-            "--log-level",
-            "info" if settings.verbose else "warning",
-        ),
+        *(sys.executable, "-m", "gunicorn", "--chdir", str(ROOT), "--config", CONFIG),
+        *("--bind", f"{bracket(settings.gateway_host)}:{settings.gateway_port}", *workers),
+        *("--graceful-timeout", str(int(settings.stop_timeout))),
+        *("--log-level", "info" if settings.verbose else "warning"),
         APP,
     )
     return GatewayLaunch(command, {**os.environ, "TRITON_URL": triton_url(settings)})

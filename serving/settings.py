@@ -29,7 +29,6 @@ class Settings:
     gateway_host: str = setting("127.0.0.1", "address that the gateway listens on")
     gateway_port: int = setting(8080, "port of the gateway")
     gateway_workers: int = setting(0, "gateway processes; 0 takes half the cores")
-    gateway_threads: int = setting(8, "requests that one gateway process handles at a time")
     gateway: bool = setting(True, "start the gateway in front of Triton")
     triton_host: str = setting("127.0.0.1", "address that Triton listens on")
     grpc_port: int = setting(8001, "port of Triton's gRPC endpoint")

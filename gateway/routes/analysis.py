@@ -1,83 +1,155 @@
 """Photos in, answers out."""
 
-from flask import Blueprint, Request, current_app, request
+from http import HTTPStatus
 
-from gateway.answers import SIZE, Filter, describe_image, positive_probability
-from gateway.catalog import Model
-from gateway.problems import BadRequest, Problem
+from flask import Response, current_app, g, request
+from flask_openapi3 import APIBlueprint
+
+from gateway import metrics
+from gateway.answers import SIZE, Filter, describe_result, list_found, positive_probability
+from gateway.archive import Archive
+from gateway.catalog import Catalog, Model
+from gateway.documents import BODY, SECURITY, problems_of
+from gateway.drawing import FORMATS, annotate
+from gateway.keys import require_key
+from gateway.lifecycle import measured, turn
+from gateway.problems import BadRequest, NotAcceptable, Problem
+from gateway.schemas import PHOTOS, Answer, ClassicAnswer, Filters, ModelPath, Selection
 from gateway.settings import Settings
 from gateway.triton import Tensors, TritonClient
-from gateway.uploads import read_uploads
+from gateway.uploads import Upload, read_uploads
 
-blueprint = Blueprint("analysis", __name__)
+blueprint = APIBlueprint(
+    "analysis",
+    __name__,
+    abp_tags=[PHOTOS],
+    abp_security=SECURITY,
+    abp_responses=problems_of(400, 401, 408, 413, 415, 422, 429, 500, 503, 504),
+)
+blueprint.before_request(require_key)
 
 
-@blueprint.route("/", methods=["POST", "PUT"])
+@blueprint.post("/", responses={200: ClassicAnswer}, openapi_extensions=BODY)
+@blueprint.put("/", responses={200: ClassicAnswer}, openapi_extensions=BODY)
 def classify() -> dict[str, float]:
-    """`prob_<name>` of every classifier for the first file."""
-    upload = read_uploads(request, settings().max_files)[0]
-    classifiers = triton().catalog().classifiers()
-    tensors = require(triton().analyze([upload.data], [model.name for model in classifiers])[0])
+    """The short answer: one probability per classifier, for the first photo"""
+    upload = receive()[0]
+    classifiers = catalog().classifiers()
+    (tensors,) = infer([upload], [model.name for model in classifiers])
+    if isinstance(tensors, Problem):
+        raise tensors
     return {f"prob_{model.name}": positive_probability(model, tensors[model.name]) for model in classifiers}
 
 
-@blueprint.post("/v1/analyze")
-def analyze() -> dict:
-    """Everything that the models see in each file; a bad file among several fails alone, in its place."""
-    filter = read_filter(request)
-    models = triton().catalog().select(read_features(request))
-    uploads = read_uploads(request, settings().max_files)
+@blueprint.post(
+    "/v1/analyze",
+    description="A photo among several that cannot be read fails alone: its place in `images` holds a `problem`.",
+    responses={200: Answer},
+    openapi_extensions=BODY,
+)
+def analyze(query: Selection) -> dict:
+    """Everything that the models see in each photo"""
+    models = catalog().select(split(query.features))
+    return answer(receive(), models, query)
+
+
+@blueprint.post("/v1/models/<name>", responses={200: Answer, **problems_of(404)}, openapi_extensions=BODY)
+def analyze_with(path: ModelPath, query: Filters) -> dict:
+    """What one model sees in each photo"""
+    model = catalog().find(path.name)
+    return answer(receive(), [model], query)
+
+
+@blueprint.post(
+    "/v1/annotate",
+    responses={200: {"content": {name: {"schema": {"type": "string", "format": "binary"}} for name in FORMATS}}}
+    | problems_of(406),
+    openapi_extensions=BODY,
+)
+def draw(query: Selection) -> Response:
+    """The photo with boxes, labels and caption drawn on it, as JPEG or PNG, whichever `Accept` says"""
+    mimetype = request.accept_mimetypes.best_match(list(FORMATS)) if request.accept_mimetypes else "image/jpeg"
+    if mimetype is None:
+        raise NotAcceptable(f"accepted are {', '.join(FORMATS)}")
+    models = catalog().select(split(query.features))
+    uploads = receive()
+    if len(uploads) > 1:
+        raise BadRequest(f"{len(uploads)} photos; one is accepted here")
+    (image,) = answer(uploads, models, query)["images"]
+    with measured("drawing"):
+        return Response(annotate(uploads[0].data, image, mimetype), mimetype=mimetype)
+
+
+def answer(uploads: list[Upload], models: list[Model], query: Filters) -> dict:
+    """What `models` see in each photo."""
+    filter = make_filter(query, models)
     outputs = [SIZE, *(output for model in models for output in model.outputs)]
-    results = triton().analyze([upload.data for upload in uploads], outputs)
-    if len(results) == 1:
-        require(results[0])
-    images = [
-        describe_result(upload.filename, result, models, filter)
-        for upload, result in zip(uploads, results, strict=True)
-    ]
+    results = infer(uploads, outputs)
+    images = []
+    for upload, result in zip(uploads, results, strict=True):
+        image = describe_result(upload.filename, result, models, filter)
+        metrics.count_found(list_found(image, models))
+        keep(upload, image)
+        images.append(image)
     return {"images": images, "models": {model.name: model.version for model in models}}
 
 
-def describe_result(filename: str | None, result: Tensors | Problem, models: list[Model], filter: Filter) -> dict:
-    if isinstance(result, Problem):
-        return {"filename": filename, "problem": result.to_dict()}
-    return describe_image(filename, result, models, filter)
+def receive() -> list[Upload]:
+    """The request's photos."""
+    with measured("upload"):
+        return read_uploads(request, settings())
 
 
-def require(result: Tensors | Problem) -> Tensors:
-    if isinstance(result, Problem):
-        raise result
-    return result
+def infer(uploads: list[Upload], outputs: list[str]) -> list[Tensors | Problem]:
+    """Triton's tensors for each photo, or the problem of those that failed alone.
+
+    Raises:
+        Problem: there is one photo and it failed, or the service failed them all.
+    """
+    client: TritonClient = current_app.config["TRITON"]
+    with turn() as seconds, measured("inference"):
+        results = client.analyze(
+            [upload.data for upload in uploads], outputs, seconds, (("traceparent", g.traceparent),)
+        )
+    failed = [result for result in results if isinstance(result, Problem)]
+    g.log["photos"], g.log["failed"] = len(results), len(failed)
+    if len(failed) == len(results) and (len(results) == 1 or failed[0].status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+        raise failed[0]
+    return results
 
 
-def read_features(request: Request) -> list[str] | None:
-    """`features=smiling,caption`; None when not given."""
-    text = request.args.get("features")
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+def make_filter(query: Filters, models: list[Model]) -> Filter:
+    """The query's filter; the settings stand in for what it leaves out."""
+    labels = split(query.labels)
+    known = {label for model in models if model.task == "detection" for label in model.labels}
+    for label in labels or []:
+        if label not in known:
+            raise BadRequest(f"no object is labelled {label!r}; accepted are {', '.join(sorted(known)) or 'none'}")
+    score = settings().min_score if query.min_score is None else query.min_score
+    most = settings().max_objects if query.max_objects is None else query.max_objects
+    return Filter(score, most, None if labels is None else frozenset(labels))
 
 
-def read_filter(request: Request) -> Filter:
-    """`min_score` in [0,1] and `max_objects` from 0."""
-    score = read_number(request, "min_score", float, settings().min_score, 1)
-    return Filter(score, read_number(request, "max_objects", int, settings().max_objects, 300))
-
-
-def read_number(request: Request, name: str, kind: type, default: float, highest: float):
-    text = request.args.get(name)
-    if text is None:
-        return default
+def keep(upload: Upload, image: dict) -> None:
+    """Store an accepted picture, if the service was told to. A full disk must not fail the request."""
+    archive: Archive | None = current_app.extensions["archive"]
+    if archive is None or "problem" in image:
+        return
     try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not 0 <= value <= highest:
-        raise BadRequest(f"{name}={text}: a number from 0 to {highest} is accepted")
-    return value
+        archive.keep(upload, image)
+    except OSError as error:
+        current_app.logger.error("request %s: the upload was not kept: %s", g.request_id, error)
+
+
+def split(text: str | None) -> list[str] | None:
+    """`a, b` as a list; None when not given."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def settings() -> Settings:
     return current_app.config["SETTINGS"]
 
 
-def triton() -> TritonClient:
-    return current_app.config["TRITON"]
+def catalog() -> Catalog:
+    client: TritonClient = current_app.config["TRITON"]
+    return client.catalog()

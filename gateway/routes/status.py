@@ -1,27 +1,49 @@
 """What is there and whether it is well."""
 
-from flask import Blueprint
+from flask import Response, current_app
+from flask_openapi3 import APIBlueprint
 
+from gateway.documents import SECURITY, problems_of
+from gateway.keys import require_key
+from gateway.metrics import write_metrics
 from gateway.problems import Overloaded
-from gateway.routes.analysis import triton
+from gateway.routes.analysis import catalog
+from gateway.schemas import MODELS, STATUS, ModelCard, ModelCards, ModelPath, Status
 
-blueprint = Blueprint("status", __name__)
+models = APIBlueprint(
+    "models", __name__, abp_tags=[MODELS], abp_security=SECURITY, abp_responses=problems_of(401, 429, 500, 503)
+)
+models.before_request(require_key)
+health = APIBlueprint("health", __name__, abp_tags=[STATUS])
 
 
-@blueprint.get("/v1/models")
+@models.get("/v1/models", responses={200: ModelCards})
 def list_models() -> dict:
-    return {"models": [model.to_dict() for model in triton().catalog().models.values()]}
+    """The models that are served"""
+    return {"models": [model.to_dict() for model in catalog().models.values()]}
 
 
-@blueprint.get("/healthz")
+@models.get("/v1/models/<name>", responses={200: ModelCard, **problems_of(400, 404)})
+def show_model(path: ModelPath) -> dict:
+    """One model: task, labels, version, geometry, checksum"""
+    return catalog().find(path.name).to_dict()
+
+
+@models.get("/metrics", doc_ui=False)
+def show_metrics() -> Response:
+    """Prometheus' text format."""
+    return Response(write_metrics(), mimetype="text/plain; version=0.0.4")
+
+
+@health.get("/healthz", responses={200: Status})
 def is_alive() -> dict:
-    """The process answers; nothing else is asked."""
+    """The process answers; nothing else is asked"""
     return {"status": "alive"}
 
 
-@blueprint.get("/readyz")
+@health.get("/readyz", responses={200: Status, **problems_of(503)})
 def is_ready() -> dict:
-    """Triton and the ensemble are ready."""
-    if not triton().is_ready():
+    """Triton and the ensemble are ready"""
+    if not current_app.config["TRITON"].is_ready():
         raise Overloaded("the inference server is not ready")
     return {"status": "ready"}

@@ -1,0 +1,101 @@
+"""What the OpenAPI document says beside the routes' own types, and the page that shows it."""
+
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any
+
+from flask import Blueprint, Response, current_app, send_from_directory
+from flask_openapi3 import Info, OpenAPI
+
+from gateway.problems import respond_to_validation
+from gateway.schemas import Photo, ProblemDetails
+from gateway.uploads import FIELD
+
+INFO = Info(
+    title="Image detection",
+    version="1.0.0",
+    description="Send a photo, get back what is in it: attributes, one sentence, and the objects with their boxes.",
+)
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+# Keys are optional: the empty requirement stands for a service without keys.
+SECURITY: list[dict[str, list]] = [{}, {"bearer": []}, {"key": []}]
+
+BINARY = {"type": "string", "format": "binary"}
+MULTIPART = {
+    "type": "object",
+    "properties": {FIELD: {"type": "array", "items": BINARY, "minItems": 1}},
+    "required": [FIELD],
+}
+JSON = {
+    "type": "object",
+    "properties": {"images": {"type": "array", "items": Photo.model_json_schema(), "minItems": 1}},
+    "required": ["images"],
+}
+# The three ways to send photos.
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": MULTIPART},
+            "image/*": {"schema": BINARY},
+            "application/json": {"schema": JSON},
+        },
+    }
+}
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Image detection: API</title>
+<rapi-doc spec-url="/openapi.json" load-fonts="false" render-style="view" show-header="false" schema-style="table"
+  allow-server-selection="false" sort-endpoints-by="none"></rapi-doc>
+<script src="/docs/rapidoc-min.js"></script>
+</html>
+"""
+# RapiDoc writes its styles into the page.
+PAGE_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:"
+
+blueprint = Blueprint("documents", __name__)
+
+
+def create_documented_app() -> OpenAPI:
+    """A Flask app that collects the OpenAPI document from its routes."""
+    return OpenAPI(
+        "gateway",
+        info=INFO,
+        security_schemes=SECURITY_SCHEMES,
+        validation_error_status=400,
+        validation_error_model=ProblemDetails,
+        validation_error_callback=respond_to_validation,
+        doc_ui=False,
+        static_folder=None,
+    )
+
+
+def problems_of(*codes: int) -> dict[Any, Any]:
+    """Responses of the OpenAPI document for these status codes."""
+    schema = {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"}
+    return {
+        str(code): {
+            "description": HTTPStatus(code).phrase,
+            "content": {"application/problem+json": {"schema": schema}},
+        }
+        for code in codes
+    }
+
+
+@blueprint.get("/openapi.json")
+def show_document() -> dict:
+    return current_app.api_doc  # type: ignore[attr-defined]
+
+
+@blueprint.get("/docs")
+def show_page() -> Response:
+    return Response(PAGE, headers={"Content-Security-Policy": PAGE_POLICY}, mimetype="text/html")
+
+
+@blueprint.get("/docs/rapidoc-min.js")
+def send_script() -> Response:
+    folder = files("flask_openapi3_rapidoc") / "templates" / "rapidoc" / "js"
+    return send_from_directory(str(folder), "rapidoc-min.js", max_age=86400)

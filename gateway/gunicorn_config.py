@@ -1,0 +1,22 @@
+"""gunicorn's settings for the gateway: `gunicorn -c python:gateway.gunicorn_config 'gateway.app:create_app()'`.
+
+Command-line flags and GUNICORN_CMD_ARGS win over what stands here.
+"""
+
+import os
+import tempfile
+
+from prometheus_client import multiprocess
+
+# Workers add up their metrics through files; the variable must be set before prometheus_client is used.
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="gateway-metrics-"))
+
+worker_class = "gthread"
+workers = max(1, (os.cpu_count() or 1) // 2)
+# More than a worker's places (MAX_CONCURRENT), so that health checks and refusals never wait behind photos.
+threads = 64
+
+
+def child_exit(server: object, worker: object) -> None:
+    """A worker that is gone has no requests in flight."""
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[attr-defined]

@@ -1,0 +1,159 @@
+"""What accompanies every request: its id, trace, deadline, turn, timings, log line and headers."""
+
+import json
+import logging
+import re
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from flask import Flask, Response, current_app, g, request
+
+from gateway.problems import Overloaded, RequestTimeout
+from gateway.settings import Settings
+
+log = logging.getLogger("gateway.access")
+ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+TRACEPARENT = re.compile(r"00-(?P<trace>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})")
+
+# The page and the documents bring all that they need; answers are data and load nothing.
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action 'self'; object-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class TimedBody:
+    """A request's body that must arrive in time, so that slow clients do not hold threads for ever."""
+
+    def __init__(self, stream: BinaryIO, deadline: float) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    def read(self, size: int = -1) -> bytes:
+        return self._check(self._stream.read(size))
+
+    def readline(self, size: int = -1) -> bytes:
+        return self._check(self._stream.readline(size))
+
+    def _check(self, data: bytes) -> bytes:
+        if time.monotonic() > self._deadline:
+            raise RequestTimeout("the body took too long to arrive")
+        return data
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Have `app` treat every request alike."""
+    app.extensions["turns"] = threading.BoundedSemaphore(settings.max_concurrent)
+    app.before_request(begin)
+    app.after_request(finish)
+
+
+def begin() -> None:
+    """Note the id, the trace and the start; limit the time of the upload."""
+    settings: Settings = current_app.config["SETTINGS"]
+    g.started = time.monotonic()
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if ID.fullmatch(given) else uuid.uuid4().hex
+    g.traceparent = continue_trace(request.headers.get("traceparent", ""))
+    g.timings = {}
+    g.log = {}
+    body = request.environ["wsgi.input"]
+    request.environ["wsgi.input"] = TimedBody(body, g.started + settings.upload_seconds)
+    connection = request.environ.get("gunicorn.socket")
+    if connection is not None:
+        connection.settimeout(settings.upload_seconds)
+
+
+def continue_trace(given: str) -> str:
+    """A W3C traceparent with our own parent id, of the client's trace where it sent a good one."""
+    match = TRACEPARENT.fullmatch(given)
+    trace, flags = (match["trace"], match["flags"]) if match else (secrets.token_hex(16), "00")
+    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
+
+
+@contextmanager
+def measured(name: str) -> Iterator[None]:
+    """Add the time of the block to the request's timings."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        g.timings[name] = g.timings.get(name, 0.0) + time.monotonic() - started
+
+
+@contextmanager
+def turn() -> Iterator[float]:
+    """Wait for one of the worker's places; gives the seconds that are left until the request's deadline.
+
+    Raises:
+        Overloaded: no place became free within `queue_seconds`.
+    """
+    settings: Settings = current_app.config["SETTINGS"]
+    deadline = time.monotonic() + settings.request_seconds
+    turns: threading.BoundedSemaphore = current_app.extensions["turns"]
+    with measured("queue"):
+        got = turns.acquire(timeout=settings.queue_seconds)
+    if not got:
+        raise Overloaded("all places are taken; try again soon")
+    try:
+        yield deadline - time.monotonic()
+    finally:
+        turns.release()
+
+
+def finish(response: Response) -> Response:
+    """Headers that every answer carries, and the request's one log line."""
+    response.headers["X-Request-ID"] = g.request_id
+    if g.timings:
+        timings = [f"{name};dur={seconds * 1000:.1f}" for name, seconds in g.timings.items()]
+        response.headers["Server-Timing"] = ", ".join(timings)
+    response.headers.extend(SECURITY_HEADERS)
+    write_log(response)
+    return response
+
+
+def write_log(response: Response) -> None:
+    line = {
+        "request_id": g.request_id,
+        "trace": g.traceparent.split("-")[1],
+        "client": request.remote_addr,
+        "key": g.get("key_name"),
+        "method": request.method,
+        "path": request.path,
+        "status": response.status_code,
+        "bytes": request.content_length or 0,
+        "milliseconds": round((time.monotonic() - g.started) * 1000, 1),
+        **{name: round(seconds * 1000, 1) for name, seconds in g.timings.items()},
+        **g.log,
+    }
+    log.info("%(method)s %(path)s %(status)s %(milliseconds)s ms %(request_id)s", line)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per log record; a request's line has its parts as members."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        parts = record.args if isinstance(record.args, dict) else {}
+        line = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname.lower()}
+        line |= parts or {"message": record.getMessage()}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def set_up_logs(settings: Settings) -> None:
+    """Log lines of the gateway to stderr, as text or as JSON."""
+    handler = logging.StreamHandler()
+    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    handler.setFormatter(JsonLines() if settings.log_format == "json" else text)
+    logger = logging.getLogger("gateway")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.INFO)
