@@ -49,28 +49,36 @@ def find_name(keys: Keys, given: str) -> str | None:
     return matches[0] if matches else None
 
 
+def read_key() -> str:
+    """The key that the request carries, if any."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
+
+
+def recognise() -> None:
+    """Note whose key the request carries."""
+    keys: Keys = current_app.extensions["keys"]
+    g.key_name = find_name(keys, read_key()) if keys else None
+
+
 def require_key() -> None:
     """Refuse a request without a known key, where there are keys at all."""
-    keys: Keys = current_app.extensions["keys"]
-    if not keys:
+    if not current_app.extensions["keys"] or g.key_name:
         return
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    given = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
-    if not given:
-        raise Unauthorized("a key is needed, as Authorization: Bearer … or X-API-Key: …")
-    g.key_name = find_name(keys, given)
-    if g.key_name is None:
+    if read_key():
         raise Unauthorized("this key is not known")
+    raise Unauthorized("a key is needed, as Authorization: Bearer … or X-API-Key: …")
 
 
 def identify_client() -> str:
     """Whose requests are counted together."""
-    return g.get("key_name") or request.remote_addr or ""
+    return g.key_name or request.remote_addr or ""
 
 
 def protect(app: Flask, blueprints: list[Blueprint], settings: Settings) -> None:
     """Have every route of `blueprints` ask for a key and count requests; before they are registered."""
     app.extensions["keys"] = parse_keys(settings.api_keys)
+    app.before_request(recognise)
     if not settings.rate_limit:
         return
     limiter = Limiter(identify_client, app=app, storage_uri=settings.rate_limit_storage, headers_enabled=True)

@@ -1,0 +1,138 @@
+"""The gateway's ways in and out, in this process, in front of the real server."""
+
+import base64
+import io
+
+import pytest
+from PIL import Image
+
+from gateway.app import create_app
+from gateway.settings import Settings
+from tests.pictures import encode, gradient
+
+
+@pytest.fixture(scope="module")
+def client(triton_url):
+    return create_app(Settings(triton_url=triton_url)).test_client()
+
+
+def multipart(*files):
+    return {"data": {"file": [(io.BytesIO(data), name) for name, data in files]}}
+
+
+def test_every_way_to_send_gives_the_same_answer(client, sample_photo):
+    text = base64.b64encode(sample_photo).decode()
+    ways = [
+        multipart(("a.jpg", sample_photo)),
+        {"data": sample_photo, "content_type": "image/jpeg"},
+        {"data": sample_photo, "content_type": "application/octet-stream"},
+        {"json": {"images": [{"data": text, "filename": "a.jpg"}]}},
+        {"json": {"images": [{"data": f"data:image/jpeg;base64,{text}"}]}},
+    ]
+    answers = [client.post("/v1/analyze", **way) for way in ways]
+    assert [answer.status_code for answer in answers] == [200] * len(ways)
+    images = [answer.json["images"][0] for answer in answers]
+    assert [image.pop("filename") for image in images] == ["a.jpg", None, None, "a.jpg", None]
+    assert all(image == images[0] for image in images)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"data": b"<x/>", "content_type": "application/xml"}, 415, "application/xml"),
+        ({"data": b"{", "content_type": "application/json"}, 400, "body"),
+        ({"json": {"images": []}}, 400, "images"),
+        ({"json": {"images": [{"data": "***"}]}}, 400, "images.0.data"),
+        ({"json": {"images": [{"data": base64.b64encode(b"no picture").decode()}]}}, 422, "accepted formats"),
+        ({"data": b"no picture", "content_type": "image/png"}, 422, "accepted formats"),
+        ({"data": b"x", "content_type": "multipart/form-data; boundary=b"}, 400, "no photo"),
+        ({}, 400, "no photo"),
+    ],
+)
+def test_bodies_that_hold_no_photo(client, body, status, words):
+    answer = client.post("/v1/analyze", **body)
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+    assert words in answer.json["detail"]
+    assert answer.json["title"]
+
+
+def test_one_model(client, sample_photo):
+    answer = client.post("/v1/models/smiling", **multipart(("a.jpg", sample_photo))).json
+    assert set(answer["images"][0]) == {"filename", "width", "height", "attributes"}
+    assert client.get("/v1/models/smiling").json["labels"] == ["not smiling", "smiling"]
+    for method in (client.get, client.post):
+        problem = method("/v1/models/hat")
+        assert problem.status_code == 404
+        assert "smiling" in problem.json["detail"]
+
+
+def test_labels_keep_classes(client, sample_photo):
+    ask = "/v1/analyze?features=objects&min_score=0.001"
+    everything = client.post(ask, **multipart(("a.jpg", sample_photo))).json["images"][0]["objects"]
+    faces = client.post(f"{ask}&labels=face", **multipart(("a.jpg", sample_photo))).json["images"][0]["objects"]
+    assert {found["label"] for found in everything} == {"face", "sunglasses"}
+    assert faces == [found for found in everything if found["label"] == "face"]
+    problem = client.post(f"{ask}&labels=hat", **multipart(("a.jpg", sample_photo)))
+    assert problem.status_code == 400
+    assert "face" in problem.json["detail"]
+
+
+@pytest.mark.parametrize(("accept", "format"), [("image/png", "PNG"), ("image/jpeg", "JPEG"), ("*/*", "JPEG")])
+def test_annotated_picture_differs_where_something_is_drawn(client, sample_photo, accept, format):
+    answer = client.post("/v1/annotate", headers={"Accept": accept}, **multipart(("a.jpg", sample_photo)))
+    assert answer.status_code == 200
+    drawn = Image.open(io.BytesIO(answer.data))
+    assert (drawn.format, drawn.size) == (format, (512, 512))
+    bottom = drawn.convert("RGB").getpixel((3, 508))
+    assert max(bottom) < 60  # the patch behind the caption
+    assert "drawing;dur=" in answer.headers["Server-Timing"]
+
+
+def test_annotated_picture_is_upright(client):
+    picture = Image.new("RGB", (64, 48), "grey")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    output = io.BytesIO()
+    picture.save(output, "JPEG", exif=exif)
+    answer = client.post("/v1/annotate", data=output.getvalue(), content_type="image/jpeg")
+    assert Image.open(io.BytesIO(answer.data)).size == (48, 64)
+
+
+@pytest.mark.parametrize(
+    ("accept", "files", "status"),
+    [("text/html", 1, 406), ("image/png", 2, 400)],
+)
+def test_annotate_refuses(client, accept, files, status):
+    photos = [("a.png", encode(gradient()))] * files
+    answer = client.post("/v1/annotate", headers={"Accept": accept}, **multipart(*photos))
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+
+
+def test_answers_carry_id_timings_and_security_headers(client, sample_photo):
+    answer = client.post("/v1/analyze", headers={"X-Request-ID": "mine-1"}, **multipart(("a.jpg", sample_photo)))
+    assert answer.headers["X-Request-ID"] == "mine-1"
+    names = [entry.partition(";")[0] for entry in answer.headers["Server-Timing"].split(", ")]
+    assert names == ["upload", "queue", "inference"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("given", ["", "two words", "x" * 65, "a\tb"])
+def test_a_strange_request_id_is_replaced(client, given):
+    assert len(client.get("/healthz", headers={"X-Request-ID": given}).headers["X-Request-ID"]) == 32
+
+
+def test_docs_load_nothing_from_the_network(client):
+    page = client.get("/docs")
+    assert "http" not in page.text.replace("http-equiv", "")
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    assert client.get("/docs/rapidoc-min.js").status_code == 200
+
+
+def test_metrics_count_what_was_found(client, sample_photo):
+    client.post("/v1/analyze", **multipart(("a.jpg", sample_photo)))
+    text = client.get("/metrics").text
+    assert 'gateway_requests_total{method="POST",route="/v1/analyze",status="200"}' in text
+    assert 'gateway_found_total{label="no sunglasses",model="sunglasses"}' in text or "sunglasses" in text
+    assert "gateway_triton_seconds_bucket" in text
+    assert "gateway_in_flight 1.0" in text  # this very request

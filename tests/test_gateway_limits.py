@@ -1,0 +1,189 @@
+"""Settings, keys, limits, kept uploads and logs of the gateway."""
+
+import hashlib
+import io
+import json
+import logging
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from gateway import lifecycle
+from gateway.app import create_app
+from gateway.archive import Archive
+from gateway.keys import create_key, parse_keys
+from gateway.problems import RequestTimeout
+from gateway.settings import Settings, SettingsError, list_settings, read_settings
+from gateway.uploads import Upload
+from tests.conftest import ROOT
+from tests.pictures import encode, gradient
+
+PHOTO = encode(gradient())
+
+
+@pytest.fixture
+def open_gateway(triton_url):
+    def open(**settings):
+        return create_app(Settings(triton_url=triton_url, **settings)).test_client()
+
+    return open
+
+
+def post(client, path="/v1/analyze", photos=1, **options):
+    files = [(io.BytesIO(PHOTO), f"{number}.png") for number in range(photos)]
+    return client.post(path, data={"file": files}, **options)
+
+
+def test_every_setting_is_documented_where_users_read():
+    help = subprocess.run([sys.executable, "-m", "gateway", "--help"], cwd=ROOT, capture_output=True, text=True)
+    table = (ROOT / "gateway" / "README.md").read_text()
+    for name, default, description in list_settings():
+        assert description, name
+        assert name in help.stdout
+        assert f"| `{name}` | {default and f'`{default}`'} | {description} |" in table
+
+
+def test_settings_come_from_environment_and_file(monkeypatch, tmp_path):
+    file = tmp_path / "gateway.toml"
+    file.write_text('max_files = 5\nmax_pixels = 7\ncors_origins = ["https://a.example"]\n')
+    monkeypatch.setenv("GATEWAY_CONFIG", str(file))
+    monkeypatch.setenv("MAX_FILES", "6")
+    settings = read_settings()
+    assert (settings.max_files, settings.max_pixels) == (6, 7)
+    assert settings.cors_origins == ("https://a.example",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("MAX_FILES", "many", "MAX_FILES: Input should be a valid integer"),
+        ("MIN_SCORE", "2", "less than or equal to 1"),
+        ("LOG_FORMAT", "xml", "text|json"),
+        ("GATEWAY_CONFIG", "/nowhere.toml", "there is no file"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch, name, value, words):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match="(?s)" + words.replace("|", r"\|")):
+        read_settings()
+
+
+def test_keys_are_asked_for(open_gateway):
+    key, entry = create_key("ana")
+    client = open_gateway(api_keys=f"bob:{'0' * 64}, {entry}")
+    assert key not in entry
+    for headers in ({}, {"X-API-Key": "guess"}, {"Authorization": "Basic abc"}):
+        answer = post(client, headers=headers)
+        assert (answer.status_code, answer.content_type) == (401, "application/problem+json")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    for headers in ({"X-API-Key": key}, {"Authorization": f"Bearer {key}"}):
+        assert post(client, headers=headers).status_code == 200
+    assert client.get("/v1/models").status_code == 401
+    assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("text", ["secret", "ana:secret", f":{'0' * 64}"])
+def test_entries_that_are_no_hash_are_refused(text):
+    with pytest.raises(SettingsError, match="name:sha256"):
+        parse_keys(text)
+
+
+def test_command_makes_a_key():
+    made = subprocess.run([sys.executable, "-m", "gateway", "key", "ana"], cwd=ROOT, capture_output=True, text=True)
+    key, entry = (line.split()[-1] for line in made.stdout.splitlines())
+    assert parse_keys(entry) == {"ana": hashlib.sha256(key.encode()).digest()}
+
+
+def test_rate_limit_is_per_key(open_gateway):
+    keys = {name: create_key(name) for name in ("ana", "bob")}
+    client = open_gateway(api_keys=",".join(entry for _, entry in keys.values()), rate_limit="2 per minute")
+    statuses = [post(client, headers={"X-API-Key": keys["ana"][0]}).status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    refused = post(client, headers={"X-API-Key": keys["ana"][0]})
+    assert refused.content_type == "application/problem+json"
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert post(client, headers={"X-API-Key": keys["bob"][0]}).status_code == 200
+    assert client.get("/healthz").status_code == 200
+
+
+def test_limits_of_a_request(open_gateway):
+    client = open_gateway(max_files=2, max_pixels=96 * 64 - 1, max_upload_bytes=100_000)
+    assert "at most 2" in post(client, photos=3).json["detail"]
+    too_big = post(client)
+    assert too_big.status_code == 422
+    assert "96×64" in too_big.json["detail"]
+    assert client.post("/v1/analyze", data=b"x" * 100_001, content_type="image/png").status_code == 413
+
+
+def test_requests_wait_for_a_place_and_are_refused_in_time(open_gateway):
+    client = open_gateway(max_concurrent=1, queue_seconds=0.05)
+    turns = client.application.extensions["turns"]
+    turns.acquire()
+    refused = post(client)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    threading.Timer(0.02, turns.release).start()
+    assert post(client).status_code == 200
+
+
+def test_deadline_is_504(open_gateway):
+    answer = post(open_gateway(request_seconds=0.001))
+    assert answer.status_code == 504
+
+
+def test_slow_body_is_given_up():
+    body = lifecycle.TimedBody(io.BytesIO(b"ab"), time.monotonic() - 1)
+    with pytest.raises(RequestTimeout):
+        body.read(1)
+
+
+def test_cross_origin_requests_need_a_setting(open_gateway):
+    origin = {"Origin": "https://a.example"}
+    assert "Access-Control-Allow-Origin" not in post(open_gateway(), headers=origin).headers
+    client = open_gateway(cors_origins="https://a.example")
+    assert post(client, headers=origin).headers["Access-Control-Allow-Origin"] == "https://a.example"
+    assert "Access-Control-Allow-Origin" not in post(client, headers={"Origin": "https://b.example"}).headers
+
+
+def test_uploads_are_kept_only_if_asked(open_gateway, tmp_path):
+    folder = tmp_path / "kept"
+    client = open_gateway(upload_folder=folder)
+    client.post("/v1/analyze", data={"file": [(io.BytesIO(PHOTO), "../../evil.png"), (io.BytesIO(b"bad"), "b")]})
+    name = hashlib.sha256(PHOTO).hexdigest()
+    assert sorted(path.name for path in folder.iterdir()) == [name, f"{name}.json"]
+    assert (folder / name).read_bytes() == PHOTO
+    answer = json.loads((folder / f"{name}.json").read_text())
+    assert answer["width"] == 96
+    assert "evil" not in str(answer)
+
+
+def test_kept_uploads_have_a_size_and_an_age(tmp_path):
+    archive = Archive(tmp_path, most_bytes=1000, most_days=1)
+    for number in range(10):
+        archive.keep(Upload(None, bytes([number]) * 300), {"number": number})
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 1000
+    kept = [path for path in tmp_path.iterdir() if not path.suffix]
+    assert {path.read_bytes()[0] for path in kept} == {8, 9}
+    Archive(tmp_path, most_bytes=1000, most_days=1e-9).clean()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_log_lines_are_json_with_id_and_trace(open_gateway, capsys):
+    client = open_gateway(log_format="json")
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    post(client, headers={"X-Request-ID": "r-1", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+    line = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert (line["request_id"], line["trace"], line["status"], line["photos"]) == ("r-1", trace, 200, 1)
+    assert line["inference"] > 0
+
+
+def test_fault_of_ours_shows_no_more_than_an_id(open_gateway, monkeypatch, caplog):
+    client = open_gateway()
+    monkeypatch.setattr(client.application.config["TRITON"], "analyze", lambda *arguments: 1 / 0)
+    logging.getLogger("gateway").propagate = True
+    answer = post(client, headers={"X-Request-ID": "r-2"})
+    assert answer.status_code == 500
+    assert answer.json["detail"] == "the service failed; its log knows this as r-2"
+    assert "ZeroDivisionError" in caplog.text
