@@ -6,7 +6,7 @@ from flask_cors import CORS
 from gateway import documents, keys, lifecycle, metrics, problems
 from gateway.archive import create_archive
 from gateway.documents import create_documented_app
-from gateway.routes import analysis, status
+from gateway.routes import analysis, page, status
 from gateway.settings import Settings, read_settings
 from gateway.triton import TritonClient
 
@@ -31,5 +31,6 @@ def create_app(settings: Settings | None = None, triton: TritonClient | None = N
         CORS(app, origins=list(settings.cors_origins), expose_headers=EXPOSED_HEADERS, max_age=600)
     for api in (analysis.blueprint, status.models, status.health):
         app.register_api(api)
-    app.register_blueprint(documents.blueprint)
+    for pages in (documents.blueprint, page.blueprint):
+        app.register_blueprint(pages)
     return app
