@@ -1,0 +1,219 @@
+"""A client of the gateway for Python programs and notebooks: `Client("http://127.0.0.1:8080").analyze("photo.jpg")`.
+
+It needs httpx and tqdm, Pillow for PIL images and pandas for tables, and nothing else of this repository.
+"""
+
+import io
+import random
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import httpx
+from tqdm.auto import tqdm
+
+if TYPE_CHECKING:
+    import pandas
+    from PIL.Image import Image
+
+    Photo = str | Path | bytes | Image
+
+SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm"])
+RETRIED = frozenset({429, 503})
+
+
+class ServiceError(Exception):
+    """The service refused a request, or does not answer (`status` 0); the message is its own."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(f"{status}: {detail}" if status else detail)
+        self.status, self.detail = status, detail
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A classifier's answer: its likeliest label, and the probability of each."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class FoundObject:
+    """Label, score in [0, 1], and the box (x, y, width, height) in pixels of the upright photo."""
+
+    label: str
+    score: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is in one photo. `error` says why there is nothing; `seconds` is the time that its request took."""
+
+    name: str
+    width: int = 0
+    height: int = 0
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    caption: str | None = None
+    caption_score: float | None = None
+    objects: list[FoundObject] = field(default_factory=list)
+    error: str | None = None
+    seconds: float = 0.0
+
+
+class Client:
+    """Asks the gateway at `url`; safe to share between threads.
+
+    `retries` is how often a request is sent again after 429, 503 or a broken connection. The wait is the server's
+    Retry-After, or grows from half a second.
+    """
+
+    def __init__(self, url: str, api_key: str | None = None, timeout: float = 60.0, retries: int = 5) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
+        self._retries = retries
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._http.close()
+
+    def models(self) -> list[dict[str, Any]]:
+        """Task, labels, version, geometry and checksum of every model."""
+        cards: list[dict[str, Any]] = self._send("GET", "/v1/models")["models"]
+        return cards
+
+    @overload
+    def analyze(self, photos: "Photo", **options: Any) -> Result: ...
+    @overload
+    def analyze(self, photos: "Iterable[Photo]", **options: Any) -> list[Result]: ...
+
+    def analyze(self, photos: Any, **options: Any) -> Result | list[Result]:
+        """What is in a photo (a path, bytes or a PIL image): a `Result`; of several photos, a list.
+
+        `options` are the query's: features, labels, min_score, max_objects. One photo that cannot be read raises;
+        among several it is a result with an error.
+
+        Raises:
+            ServiceError: the service refused the request, or does not answer.
+        """
+        if isinstance(photos, str | Path | bytes) or hasattr(photos, "save"):
+            return self._analyze_one(photos, options)
+        return list(self.stream(photos, **options))
+
+    def analyze_folder(
+        self, folder: str | Path, concurrency: int = 8, progress: bool = True, **options: Any
+    ) -> list[Result]:
+        """Every photo below `folder`, several at a time, in the order of their names, with a progress bar."""
+        paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES)
+        results = self.stream(paths, concurrency, **options)
+        return list(tqdm(results, total=len(paths), unit="photo", disable=not progress))
+
+    def stream(self, photos: "Iterable[Photo]", concurrency: int = 8, **options: Any) -> Iterator[Result]:
+        """Results in the order of `photos`, as they come; a photo that failed is a result with an error."""
+
+        def ask(photo: "Photo") -> Result:
+            try:
+                return self._analyze_one(photo, options)
+            except (ServiceError, OSError) as error:
+                return Result(name_of(photo), error=str(error))
+
+        with ThreadPoolExecutor(concurrency) as pool:
+            yield from pool.map(ask, photos)
+
+    def _analyze_one(self, photo: "Photo", options: dict[str, Any]) -> Result:
+        body = read_photo(photo)
+        started = time.monotonic()
+        answer = self._send("POST", "/v1/analyze", params=options, content=body)
+        return parse_image(name_of(photo), answer["images"][0], time.monotonic() - started)
+
+    def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        headers = {"Content-Type": "application/octet-stream"} if "content" in request else {}
+        for attempt in range(self._retries + 1):
+            wait = 0.5 * 2**attempt * random.uniform(0.5, 1)
+            try:
+                response = self._http.request(method, path, headers=headers, **request)
+            except httpx.TransportError as error:
+                problem = ServiceError(0, f"the service does not answer: {error}")
+            else:
+                if response.is_success:
+                    answer: dict[str, Any] = response.json()
+                    return answer
+                problem = ServiceError(response.status_code, read_detail(response))
+                if problem.status not in RETRIED:
+                    raise problem
+                wait = float(response.headers.get("Retry-After", wait))
+            if attempt < self._retries:
+                time.sleep(wait)
+        raise problem
+
+
+def read_photo(photo: "Photo") -> bytes:
+    """The bytes of a photo; a PIL image is sent as PNG, which loses nothing."""
+    if isinstance(photo, bytes):
+        return photo
+    if isinstance(photo, str | Path):
+        return Path(photo).read_bytes()
+    if hasattr(photo, "save"):
+        output = io.BytesIO()
+        photo.save(output, "PNG")
+        return output.getvalue()
+    raise TypeError(f"a photo is a path, bytes or a PIL image, not {type(photo).__name__}")
+
+
+def name_of(photo: "Photo") -> str:
+    """Its path where it has one."""
+    return str(photo) if isinstance(photo, str | Path) else str(getattr(photo, "filename", "") or "")
+
+
+def read_detail(response: httpx.Response) -> str:
+    """What a problem+json says, or the start of whatever else came."""
+    try:
+        return str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return response.text[:200]
+
+
+def parse_image(name: str, image: dict[str, Any], seconds: float) -> Result:
+    """One entry of the answer's `images`."""
+    caption = image.get("caption", {})
+    return Result(
+        name=name,
+        width=image["width"],
+        height=image["height"],
+        attributes={key: Attribute(**value) for key, value in image.get("attributes", {}).items()},
+        caption=caption.get("text"),
+        caption_score=caption.get("score"),
+        objects=[
+            FoundObject(
+                each["label"], each["score"], tuple(each["box"][side] for side in ("x", "y", "width", "height"))
+            )
+            for each in image.get("objects", [])
+        ],
+        seconds=seconds,
+    )
+
+
+def to_frame(results: Iterable[Result]) -> "pandas.DataFrame":
+    """One row per photo: name, width, height, a column per label of each classifier, caption, the number of objects
+    per label, error, seconds."""
+    import pandas
+
+    return pandas.DataFrame([to_row(result) for result in results])
+
+
+def to_row(result: Result) -> dict[str, Any]:
+    """The row of one photo."""
+    row: dict[str, Any] = {"name": result.name, "width": result.width, "height": result.height}
+    for name, attribute in result.attributes.items():
+        row |= {f"{name}: {label}": value for label, value in attribute.probabilities.items()}
+    row |= {"caption": result.caption, "objects": len(result.objects)}
+    for found in result.objects:
+        row[f"objects: {found.label}"] = row.get(f"objects: {found.label}", 0) + 1
+    return row | {"error": result.error, "seconds": result.seconds}
