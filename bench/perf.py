@@ -7,8 +7,8 @@ says requests per second, latencies, and where the server spent the time (queue,
 import argparse
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,9 +17,7 @@ from tritonclient.utils import InferenceServerException
 
 from bench.input_data import write_input_data
 from bench.perf_analyzer import find_perf_analyzer, make_environment
-
-ROOT = Path(__file__).resolve().parent.parent
-SAMPLE = ROOT / "examples/sample.jpg"
+from bench.service import SAMPLE, start_service
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     options = make_parser().parse_args(arguments)
     try:
         with ExitStack() as stack:
-            url = options.url or stack.enter_context(start_server())
+            url = options.url or stack.enter_context(start_service("--no-gateway")).grpc
             client = stack.enter_context(InferenceServerClient(url))
             directory = Path(stack.enter_context(TemporaryDirectory(prefix="perf-")))
             for model in options.model or choose_models(client):
@@ -83,27 +81,6 @@ def measure(model: str, client: InferenceServerClient, url: str, options: argpar
     status = subprocess.run(command, env=make_environment(directory), check=False).returncode
     if status:
         raise OSError(f"perf_analyzer failed for {model} with exit status {status}")
-
-
-@contextmanager
-def start_server() -> Iterator[str]:
-    """A Triton on free ports, without the gateway; its gRPC address."""
-    command = [sys.executable, "-m", "serving", "--no-gateway", "--grpc-port", "0", "--metrics-port", "0"]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        yield read_grpc_url(server)
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def read_grpc_url(server: subprocess.Popen) -> str:
-    """The address that serving prints once every model is ready."""
-    assert server.stdout is not None
-    for line in server.stdout:
-        if line.strip().startswith("Triton gRPC"):
-            return line.split()[-1]
-    raise OSError("the server did not start")
 
 
 if __name__ == "__main__":

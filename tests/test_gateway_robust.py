@@ -2,10 +2,13 @@
 
 import io
 import os
+import re
 import signal
 import threading
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -62,10 +65,24 @@ def test_odd_files(client):
     assert 422 in check_beside_good_requests(client, make_odd_files())
 
 
-def test_odd_files_of_the_shared_data(client, shared_data):
+def test_odd_files_of_the_shared_data(client, service, shared_data):
     files = sorted(path for path in (shared_data / "odd_images").rglob("*") if path.is_file())
+    before = measure_memory(service)
     statuses = check_beside_good_requests(client, [path.read_bytes() for path in files])
     assert statuses.count(200) > len(files) / 3
+    assert measure_memory(service) < before + 2**30
+
+
+def measure_memory(service):
+    """The most bytes that each of the service's processes ever held, in sum."""
+    children = psutil.Process(service.process.pid).children(recursive=True)
+    return sum(peak_of(child) for child in children)
+
+
+def peak_of(process):
+    """The most memory that a process ever held, in bytes."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
 
 def test_fuzzed_requests_are_answered_as_the_document_says(client):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bench.perf import ROOT
+from tests.conftest import ROOT
 
 
 def run_perf(*arguments: str) -> subprocess.CompletedProcess:

@@ -1,0 +1,62 @@
+"""A service of its own for a measurement: `python -m serving` on free ports."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "examples/sample.jpg"
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where the service answers (the gateway's URL is empty without one) and its supervisor's process."""
+
+    grpc: str
+    gateway: str
+    process: psutil.Process
+
+    def cpu_seconds(self) -> float:
+        """Processor time of the service's processes since they started."""
+        times = [child.cpu_times() for child in self.process.children(recursive=True)]
+        return sum(each.user + each.system for each in times)
+
+    def memory_bytes(self) -> int:
+        """Memory of the service's processes; pages that they share are counted once, in shares."""
+        return sum(child.memory_full_info().pss for child in self.process.children(recursive=True))
+
+
+@contextmanager
+def start_service(*arguments: str) -> Iterator[Service]:
+    """Start, wait until ready, stop.
+
+    Raises:
+        OSError: the service did not start.
+    """
+    ports = ("--grpc-port=0", "--metrics-port=0", "--gateway-port=0")
+    command = [sys.executable, "-m", "serving", *ports, *arguments]
+    # The gateway logs to stderr; what was wrong with a start is there too.
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        urls = read_urls(process)
+        yield Service(urls["Triton gRPC"], urls.get("Gateway", ""), psutil.Process(process.pid))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def read_urls(process: subprocess.Popen) -> dict[str, str]:
+    """The addresses that serving prints, by name, once everything is ready."""
+    assert process.stdout is not None
+    urls = {}
+    for line in process.stdout:
+        if line.startswith("serving: ready"):
+            return urls
+        name, _, url = line.strip().rpartition(" ")
+        urls[name.strip()] = url
+    raise OSError("the service did not start; `make serve` says why")
