@@ -51,7 +51,7 @@ def test_sunglasses_gives_one_logit(count):
 @pytest.mark.parametrize("count", [1, 3])
 def test_caption_state_and_logits_have_the_agreed_shapes(count):
     network = load_caption()
-    h, c = network.encode(torch.rand(count, 3, 128, 128))
+    h, c = network.encode(torch.rand(count, 1, 128, 128))
     logits, h2, c2 = network.step(torch.zeros(count, dtype=torch.int64), h, c)
     assert logits.shape == (count, len(read_vocabulary()))
     assert h.shape == c.shape == h2.shape == c2.shape == (count, network.hidden)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from zoo.boxes import boxes_of
 from zoo.faces import Face
 from zoo.objects import LABELS
-from zoo.objects.boxes import boxes_of
 from zoo.objects.composites import Composer, Person, clip, move
 from zoo.objects.train import CHECKPOINT
 

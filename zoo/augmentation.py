@@ -11,12 +11,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from zoo.cutouts import HEAD_CENTRE
 from zoo.faces import HEIGHT, WIDTH
 
 SIZE = 128
-# Centre of the head in the photo, x and y in [-1, 1].
-HEAD = (2 * HEAD_CENTRE[0] / WIDTH - 1, 2 * HEAD_CENTRE[1] / HEIGHT - 1)
 LUMA = (0.299, 0.587, 0.114)
 
 
@@ -37,18 +34,20 @@ class Mix:
 
 
 class Drawn(NamedTuple):
-    """Pictures float32 [N, C, 128, 128] in [0, 1]; mirrored bool [N], so that left has become right;
-    where the head's centre is, float32 [N, 2], x and y in [-1, 1]."""
+    """Pictures float32 [N, C, 128, 128] in [0, 1]; mirrored bool [N], so that left has become right; where the face's
+    centre is, float32 [N, 2], x and y in [-1, 1]; half the face's side, float32 [N], 1 for half the picture's."""
 
     pictures: Tensor
     mirrored: Tensor
     heads: Tensor
+    half_sides: Tensor
 
 
 class Augmenter:
     """Draws training pictures.
 
-    `pixels` and `masks`: uint8 [M, 120, 128], from `read_pixels` and `cut_out`; `backgrounds`: uint8 [K, S, S, 3].
+    `pixels` and `masks`: uint8 [M, 120, 128], from `read_pixels` and `cut_out`; `places`: float [M, 3], from
+    `find_places`; `backgrounds`: uint8 [K, S, S, 3].
     With `grey` the pictures have one channel, otherwise three. Of each batch, every `together` neighbours get the same
     framing, background and light.
     """
@@ -57,6 +56,7 @@ class Augmenter:
         self,
         pixels: NDArray[np.uint8],
         masks: NDArray[np.uint8],
+        places: NDArray[np.float64],
         backgrounds: NDArray[np.uint8],
         *,
         grey: bool,
@@ -66,6 +66,7 @@ class Augmenter:
     ) -> None:
         self.together = together
         self.photos = torch.from_numpy(np.stack([pixels, masks], axis=1))
+        self.places = torch.from_numpy(places / [WIDTH / 2, HEIGHT / 2, (WIDTH + HEIGHT) / 2] - [1, 1, 0]).float()
         bank = torch.from_numpy(backgrounds).permute(0, 3, 1, 2)
         self.backgrounds = to_grey(bank.float()).round().to(torch.uint8) if grey else bank.contiguous()
         self.random = torch.Generator().manual_seed(seed)
@@ -78,11 +79,11 @@ class Augmenter:
         cut_out = kind < self.mix.cut_out
         replaced = kind < self.mix.cut_out + self.mix.pasted
         mirrored = self._uniform(count) < 0.5
-        frame, heads = self._frame(replaced, mirrored)
+        frame, heads, half_sides = self._frame(self.places[indices], replaced, mirrored)
         person, alpha = self._place(indices, frame, replaced, cut_out)
         pictures = alpha * self._tint(person) + (1 - alpha) * self._draw_backgrounds(count)
         pictures = self._erase(pictures)
-        return Drawn(self._compress(self._expose(self._soften(pictures))), mirrored, heads)
+        return Drawn(self._compress(self._expose(self._soften(pictures))), mirrored, heads, half_sides)
 
     def _place(self, indices: Tensor, frame: Tensor, replaced: Tensor, cut_out: Tensor) -> tuple[Tensor, Tensor]:
         """The photo in its new framing, float [N, 1, 128, 128] in [0, 1], and its opacity, alike."""
@@ -94,8 +95,9 @@ class Augmenter:
         alpha = torch.where(_per_picture(cut_out), mask, inside)
         return person, torch.where(_per_picture(replaced), alpha, torch.ones_like(alpha))
 
-    def _frame(self, replaced: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor]:
-        """Affine maps [N, 2, 3] from picture to photo, both in [-1, 1], and the place [N, 2] that the head gets."""
+    def _frame(self, places: Tensor, replaced: Tensor, mirrored: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Affine maps [N, 2, 3] from picture to photo, both in [-1, 1], and the place [N, 2] and half side [N] that
+        the face gets."""
         count = len(replaced)
         zoom = torch.where(
             replaced, self._log_uniform(count, *self.mix.replaced_zoom), self._log_uniform(count, *self.mix.own_zoom)
@@ -105,14 +107,14 @@ class Augmenter:
         scale = torch.stack([aspect.sqrt() / zoom, 1 / (zoom * aspect.sqrt())], dim=1)
         turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], dim=1).view(count, 2, 2)
         matrix = turn * scale[:, None, :]
-        head = torch.tensor(HEAD).expand(count, 2)
+        head, half_sides = places[:, :2], places[:, 2] * zoom
         room = torch.where(replaced, (1 - 0.35 * zoom).clamp(min=0.1), torch.full_like(zoom, 0.12))
         start = torch.where(replaced[:, None], torch.zeros(count, 2), head)
         target = start + room[:, None] * self._between(count, -1, 1, 2)
         matrix[:, :, 0] *= torch.where(mirrored, -1.0, 1.0)[:, None]
         target[:, 0] *= torch.where(mirrored & ~replaced, -1.0, 1.0)
         offset = head - (matrix @ target[:, :, None])[:, :, 0]
-        return torch.cat([matrix, offset[:, :, None]], dim=2), target
+        return torch.cat([matrix, offset[:, :, None]], dim=2), target, half_sides
 
     def _tint(self, person: Tensor) -> Tensor:
         """Grey [N, 1, H, W] to C channels, in colours between grey and strongly tinted skin."""

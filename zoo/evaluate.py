@@ -15,6 +15,7 @@ from PIL import Image
 
 from zoo.augmentation import Augmenter
 from zoo.backgrounds import make_backgrounds
+from zoo.boxes import find_places
 from zoo.caption.sentences import Attributes, read_attributes
 from zoo.caption.train import describe
 from zoo.cutouts import cut_out
@@ -70,9 +71,9 @@ def make_composites(folder: Path, faces: Sequence[Face]) -> tuple[list[Face], li
     """`COMPOSITES` pictures RGB uint8 of `faces` with other framing, background and light, the same every time."""
     pixels = read_pixels(folder, faces)
     backgrounds = make_backgrounds(256, 128, np.random.default_rng(99))
-    augment = Augmenter(pixels, cut_out(pixels), backgrounds, grey=False, seed=99)
+    augment = Augmenter(pixels, cut_out(pixels), find_places(faces, pixels), backgrounds, grey=False, seed=99)
     indices = torch.arange(COMPOSITES) % len(faces)
-    pictures, mirrored, _ = augment(indices)
+    pictures, mirrored, *_ = augment(indices)
     photos = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
     return [faces[index] for index in indices.tolist()], mirrored.tolist(), photos
 

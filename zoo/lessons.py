@@ -17,9 +17,9 @@ CLOSE_UP_SHARE = 0.3
 MIRRORED_POSE = {"left": "right", "right": "left"}
 
 
-def choose_mix(step: int, steps: int) -> Mix:
+def choose_mix(step: int, steps: int, then: Mix = FULL) -> Mix:
     """Close-ups in the first steps of the training, then everything."""
-    return CLOSE_UP if step < steps * CLOSE_UP_SHARE else FULL
+    return CLOSE_UP if step < steps * CLOSE_UP_SHARE else then
 
 
 def spread_heads(heads: Tensor) -> Tensor:

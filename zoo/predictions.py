@@ -56,7 +56,7 @@ def predict_sunglasses(photos: Photos) -> NDArray[np.float32]:
 def write_captions(photos: Photos) -> list[str]:
     """One sentence for each of RGB uint8 [N, 128, 128, 3]: the likeliest word each time (greedy)."""
     network, vocabulary = load_caption(), read_vocabulary()
-    state = network.encode((_to_float(photos) - 0.5) / 0.5)
+    state = network.encode((_normalise_grey(photos) - 0.5) / 0.5)
     tokens = torch.full((len(photos),), vocabulary.index(START))
     never = torch.tensor([vocabulary.index(token) for token in (PAD, START, UNKNOWN)])
     sentence = []

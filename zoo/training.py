@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from zoo.augmentation import Augmenter, Mix
 from zoo.backgrounds import make_backgrounds
+from zoo.boxes import find_places
 from zoo.cutouts import cut_out
 from zoo.faces import Face, read_faces, read_pixels, select_training
 
@@ -24,6 +25,7 @@ class Batch(NamedTuple):
     pictures: Tensor
     mirrored: Tensor
     heads: Tensor
+    half_sides: Tensor
 
 
 def parse_arguments(description: str, steps: int, checkpoint: Path) -> argparse.Namespace:
@@ -62,7 +64,9 @@ def draw_batches(
     """
     pixels = read_pixels(folder, faces)
     backgrounds = make_backgrounds(512, 128, np.random.default_rng(seed))
-    augment = Augmenter(pixels, cut_out(pixels), backgrounds, grey=grey, seed=seed, together=2 if paired else 1)
+    places = find_places(faces, pixels)
+    together = 2 if paired else 1
+    augment = Augmenter(pixels, cut_out(pixels), places, backgrounds, grey=grey, seed=seed, together=together)
     random = torch.Generator().manual_seed(seed)
     pairs = list_pairs(faces) if paired else torch.arange(len(faces))[:, None]
     for step in count():

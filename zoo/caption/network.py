@@ -25,7 +25,7 @@ class CaptionNetwork(nn.Module):
         super().__init__()
         self.hidden = hidden
         self.encoder = nn.Sequential(
-            *_convolve(3, 16, kernel=5, stride=2),
+            *_convolve(1, 16, kernel=5, stride=2),
             *_convolve(16, 32, stride=2),
             *_convolve(32, 32),
             *_convolve(32, 48, stride=2),
@@ -40,14 +40,14 @@ class CaptionNetwork(nn.Module):
         self.output = nn.Linear(hidden, vocabulary_size)
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images float32 [N, 3, 128, 128] in [-1, 1] to features [N, 192] and where the face is, logits [N, 64]."""
+        """Grey images float32 [N, 1, 128, 128] in [-1, 1] to features [N, 192] and where the face is, logits [N, 64]."""
         features = self.encoder(images)
         place = self.place(features).flatten(1)
         attended = (features.flatten(2) * place.softmax(dim=1)[:, None]).sum(dim=2)
         return torch.cat([attended, features.amax(dim=(2, 3))], dim=1), place
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images float32 [N, 3, 128, 128] in [-1, 1] to the LSTM state (h, c), each [N, hidden]."""
+        """Grey images float32 [N, 1, 128, 128] in [-1, 1] to the LSTM state (h, c), each [N, hidden]."""
         return self._start(self.look(images)[0])
 
     def step(self, tokens: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,10 +10,10 @@ import numpy as np
 
 # First wording: the usual one; the second is drawn in one sentence of five.
 EXPRESSION_WORDS = {
-    "neutral": ("neutral", "calm"),
-    "happy": ("happy", "smiling"),
-    "sad": ("sad", "unhappy"),
-    "angry": ("angry", "annoyed"),
+    "neutral": ("a neutral", "a calm"),
+    "happy": ("a happy", "a smiling"),
+    "sad": ("a sad", "an unhappy"),
+    "angry": ("an angry", "an annoyed"),
 }
 EYES_WORDS = {
     "open": ("without sunglasses", "with uncovered eyes"),
@@ -26,9 +26,9 @@ POSE_WORDS = {
     "up": ("up", "upward"),
 }
 TEMPLATES = (
-    "a {expression} person {eyes} looks {pose}",
-    "a person {eyes} looks {pose} with a {expression} face",
-    "looking {pose} is a {expression} person {eyes}",
+    "{expression} person {eyes} looks {pose}",
+    "a person {eyes} looks {pose} with {expression} face",
+    "looking {pose} is {expression} person {eyes}",
 )
 TEMPLATE_SHARES = (0.7, 0.15, 0.15)
 USUAL_WORDING = 0.8

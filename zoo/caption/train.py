@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from zoo import CHECKPOINTS
+from zoo.augmentation import Mix
 from zoo.caption.network import WIDTH, CaptionNetwork, create_network
 from zoo.caption.sentences import Attributes, list_words, write_sentence
 from zoo.caption.vocabulary import create_vocabulary, encode_sentence, write_vocabulary
@@ -27,10 +28,10 @@ def main() -> None:
     batches = draw_batches(
         arguments.faces,
         faces,
-        grey=False,
+        grey=True,
         seed=arguments.seed,
         size=32,
-        choose_mix=lambda step: choose_mix(step, arguments.steps),
+        choose_mix=lambda step: choose_mix(step, arguments.steps, then=Mix()),
     )
     trained = train(course, course.compute_loss, batches, arguments.steps)
     torch.save(trained.network.state_dict(), arguments.output)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zoo.backgrounds import make_backgrounds
+from zoo.boxes import boxes_of, find_heads
 from zoo.cutouts import cut_out
 from zoo.faces import Face, read_pixels
 from zoo.objects import SIZE
-from zoo.objects.boxes import boxes_of, find_heads
 
 Generator = np.random.Generator
 SKIN = np.array([1.12, 0.97, 0.84])  # grey times this looks like skin; varied around it

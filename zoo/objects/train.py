@@ -20,6 +20,7 @@ from zoo.objects import LABELS
 from zoo.objects.composites import Composer, Composite, read_people
 
 CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "objects.pt"
+STEPS_PER_EPOCH = 100
 WIDTH = 0.125  # of YOLO26's channels; n has 0.25. Two classes need no more, and a CPU is glad of it
 
 
@@ -51,19 +52,19 @@ def collate(composites: list[Composite]) -> dict[str, torch.Tensor]:
     }
 
 
-def make_network() -> DetectionModel:
-    """YOLO26 at WIDTH, with its loss' settings and class names."""
+def make_network(epochs: int) -> DetectionModel:
+    """YOLO26 at WIDTH, with its class names. Over `epochs` the loss' weight moves to the head without NMS."""
     architecture = yaml_model_load("yolo26n.yaml")
     architecture["scales"] = {"n": [0.5, WIDTH, 1024]}
     network = DetectionModel(architecture, nc=len(LABELS), verbose=False)
-    network.args = get_cfg()
+    network.args = get_cfg(overrides={"epochs": epochs})
     network.names = dict(enumerate(LABELS))
     return network
 
 
-def train(composer: Composer, steps: int, batch: int, rate: float = 2e-3) -> DetectionModel:
-    """AdamW with warm-up and cosine decay; returns the running average of the weights."""
-    network = make_network().train().to(memory_format=torch.channels_last)
+def train(composer: Composer, steps: int, batch: int, output: Path, rate: float = 2e-3) -> DetectionModel:
+    """AdamW with warm-up and cosine decay; returns the running average of the weights, kept in `output` on the way."""
+    network = make_network(steps // STEPS_PER_EPOCH).train().to(memory_format=torch.channels_last)
     average = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=5e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.08)
@@ -77,15 +78,15 @@ def train(composer: Composer, steps: int, batch: int, rate: float = 2e-3) -> Det
         optimizer.step()
         schedule.step()
         blend(average, network, min(0.998, (1 + step) / (10 + step)))
-        if step % 200 == 199:
-            network.criterion.update() if hasattr(network.criterion, "update") else None
+        if step % STEPS_PER_EPOCH == STEPS_PER_EPOCH - 1:
+            network.criterion.update()
         if step % 50 == 0:
             print(
                 f"{step:5d} {[round(float(part), 3) for part in parts.values()]} {time.monotonic() - started:.0f} s",
                 flush=True,
             )
         if step % 400 == 399:
-            save(average, CHECKPOINT)
+            save(average, output)
     return average
 
 
@@ -119,7 +120,7 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(options.threads)
     composer = Composer(read_people(options.faces, select_training(read_faces(options.faces))), seed=1)
-    save(train(composer, options.steps, options.batch), options.output)
+    save(train(composer, options.steps, options.batch, options.output), options.output)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Where the face and the sunglasses are in a CMU photo, which has no boxes of its own.
 
-OpenCV's Haar cascade (Viola and Jones, 2001) finds the face in nearly every straight photo. A person sits alike in all photos, so
-the median of the straight ones, moved by a fixed share for the other poses, serves all of them.
+OpenCV's Haar cascade (Viola and Jones, 2001) finds the face in nearly every straight photo. A person sits alike in
+all photos, so the median of the straight ones, moved by a fixed share for the other poses, serves all of them.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,10 @@ GLASSES_SIZE = {"straight": (0.86, 0.36), "left": (0.66, 0.36), "right": (0.66, 
 
 
 def find_heads(faces: Sequence[Face], pixels: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
-    """Centre x, centre y and side of the Haar box, float64 [3], for each person's straight pose; `pixels` [N,120,128]."""
+    """Centre x, centre y and side of the Haar box, float64 [3], for each person's straight pose.
+
+    `pixels`: uint8 [N, 120, 128].
+    """
     found: dict[str, list[tuple[float, float, float]]] = {}
     for face, photo in zip(faces, pixels, strict=True):
         if face.pose == "straight":
@@ -34,6 +37,20 @@ def _detect(photo: NDArray[np.uint8]) -> list[tuple[float, float, float]]:
     doubled = cv2.resize(photo, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     boxes = sorted(cascade.detectMultiScale(doubled, 1.05, 2, minSize=(60, 60)), key=lambda box: -box[2])
     return [(x / 2 + w / 4, y / 2 + h / 4, w / 2) for x, y, w, h in boxes[:1]]
+
+
+def find_places(faces: Sequence[Face], pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Centre x, centre y and half the side of each face, float64 [N, 3], in pixels of the 128x120 photo.
+
+    A person whom the cascade never finds gets the others' median.
+    """
+    heads = find_heads(faces, pixels)
+    usual = np.median(list(heads.values()), axis=0)
+    return np.array([_place(face, heads.get(face.person, usual)) for face in faces])
+
+
+def _place(face: Face, head: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.append(head[:2] + head[2] * np.array(POSE_SHIFT[face.pose]), head[2] / 2)
 
 
 def boxes_of(face: Face, head: NDArray[np.float64]) -> NDArray[np.float32]:
