@@ -37,8 +37,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def make_plans(service: Service, photo: Path, concurrency: int, seconds: float) -> dict[str, Plan]:
     route = f"{service.gateway}/v1/analyze?features={FEATURE}"
-    grpc = Plan("grpc", service.grpc, str(photo), concurrency, seconds, (FEATURE, "IMAGE_SIZE"))
-    return {"grpc": grpc} | {way: Plan(way, route, str(photo), concurrency, seconds) for way in ("raw", "multipart")}
+    grpc = Plan("grpc", service.grpc, (str(photo),), concurrency, seconds, (FEATURE, "IMAGE_SIZE"))
+    return {"grpc": grpc} | {way: Plan(way, route, (str(photo),), concurrency, seconds) for way in ("raw", "multipart")}
 
 
 def measure_in_turns(plans: dict[str, Plan], rounds: int) -> dict[str, list[Measured]]:

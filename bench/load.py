@@ -1,49 +1,65 @@
-"""A closed-loop load: so many clients, each asking again as soon as it is answered.
+"""A load on one address, measured: so many clients, each asking again as soon as it is answered, or a given rate.
 
-It runs in a process of its own, so that its interpreter is not the service's: `run_load` starts it.
+It runs in a process of its own (`run_load` starts it), so that its interpreter is not the service's, and sends bytes
+that were made beforehand, so that it takes as little of the processor as Python can.
 """
 
-import http.client
 import json
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
+import psutil
 
-from bench.service import ROOT
+from bench.requests import WAYS, Refused, read_photos
+from bench.service import ROOT, cpu_seconds
 
-BOUNDARY = "boundary-of-the-bench"
-# Requests before the clock starts, per client.
-WARM_UP = 3
+WARM_UP_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`way`: grpc, raw or multipart. `url`: host:port for grpc, otherwise the full URL of a route.
-    `outputs`: of the ensemble, for grpc."""
+    """`way`: grpc, raw, multipart. `url`: host:port for grpc, otherwise the full URL of a route.
+    `outputs`: of the ensemble, for grpc; `parameters` of a gRPC request. `concurrency`: clients.
+
+    `distinct` makes every photo another file, so that no cache knows it; `photos_per_request` is for multipart.
+    `rate` (requests per second) opens the loop: requests start on time, whatever became of the ones before.
+    `pid`: the service, whose processor time is measured.
+    """
 
     way: str
     url: str
-    photo: str
+    photos: tuple[str, ...]
     concurrency: int
     seconds: float
     outputs: tuple[str, ...] = ()
+    parameters: dict[str, str] = field(default_factory=dict)
+    model: str = "analyze"
+    distinct: bool = True
+    photos_per_request: int = 1
+    rate: float = 0.0
+    pid: int = 0
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Answers per second that were right, latencies in milliseconds, and how many failed."""
+    """Good answers per second and their latencies in milliseconds; how many requests were refused (503, UNAVAILABLE)
+    and how fast; how many failed otherwise; processor time in milliseconds per good answer of the service and of the
+    clients."""
 
     rate: float
     median: float
     p99: float
     failed: int
+    refused: int = 0
+    refusal: float = 0.0
+    cpu: float = 0.0
+    client_cpu: float = 0.0
+    why: str = ""
 
 
 def run_load(plan: Plan) -> Measured:
@@ -53,84 +69,85 @@ def run_load(plan: Plan) -> Measured:
     return Measured(**json.loads(done.stdout))
 
 
-def measure(plan: Plan) -> Measured:
-    """Run `plan` here."""
-    photo = Path(plan.photo).read_bytes()
-    latencies: list[float] = []
-    failures: list[str] = []
-    barrier = threading.Barrier(plan.concurrency + 1)
-    end = [float("inf")]
+class Load:
+    """The clients of one plan and what they saw."""
 
-    def client() -> None:
-        ask = WAYS[plan.way](plan, photo)
-        for _ in range(WARM_UP):
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._photos = read_photos(plan.photos)
+        self._latencies: list[float] = []
+        self._refusals: list[float] = []
+        self._failures: list[str] = []
+        self._began = self._end = 0.0
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def measure(self) -> Measured:
+        """Warm up, then ask for the plan's time."""
+        self._began = time.perf_counter() + WARM_UP_SECONDS
+        self._end = self._began + self._plan.seconds
+        threads = [
+            threading.Thread(target=self._run_client, args=(number,), daemon=True)
+            for number in range(self._plan.concurrency)
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(max(0.0, self._began - time.perf_counter()))
+        service, own = self._read_service(), time.process_time()
+        time.sleep(self._plan.seconds)
+        service, own = self._read_service() - service, time.process_time() - own
+        for thread in threads:
+            thread.join()
+        return self._summarise(service, own)
+
+    def _read_service(self) -> float:
+        return cpu_seconds(psutil.Process(self._plan.pid)) if self._plan.pid else 0.0
+
+    def _run_client(self, number: int) -> None:
+        ask = WAYS[self._plan.way](self._plan, self._photos, number)
+        while (started := self._wait_for_turn()) < self._end:
+            self._ask(ask, started)
+
+    def _wait_for_turn(self) -> float:
+        """When the next request starts: now, or on the open loop's schedule, where waiting for a client counts."""
+        if not self._plan.rate:
+            return time.perf_counter()
+        with self._lock:
+            start = self._began - WARM_UP_SECONDS + self._next / self._plan.rate
+            self._next += 1
+        time.sleep(max(0.0, start - time.perf_counter()))
+        return start
+
+    def _ask(self, ask: Callable[[], object], started: float) -> None:
+        try:
             ask()
-        barrier.wait()
-        while (started := time.perf_counter()) < end[0]:
-            try:
-                ask()
-                latencies.append(time.perf_counter() - started)
-            except Exception as error:  # whatever a client may raise is a failed request here
-                failures.append(repr(error))
+            into: list = self._latencies
+        except Refused:
+            into = self._refusals
+        except Exception as error:  # whatever a client may raise is a failed request here
+            self._failures.append(repr(error))
+            return
+        ended = time.perf_counter()
+        # Closed loop: what ended within the time. Open loop: what was due within it.
+        if (started >= self._began) if self._plan.rate else (self._began <= ended <= self._end):
+            into.append(ended - started)
 
-    threads = [threading.Thread(target=client, daemon=True) for _ in range(plan.concurrency)]
-    for thread in threads:
-        thread.start()
-    barrier.wait()
-    began = time.perf_counter()
-    end[0] = began + plan.seconds
-    for thread in threads:
-        thread.join()
-    if not latencies:
-        raise RuntimeError(f"{plan.way}: no request succeeded: {failures[:1]}")
-    rate = len(latencies) / (time.perf_counter() - began)
-    milliseconds = np.array(latencies) * 1000
-    return Measured(rate, float(np.median(milliseconds)), float(np.percentile(milliseconds, 99)), len(failures))
-
-
-def make_grpc(plan: Plan, photo: bytes) -> Callable[[], object]:
-    """One call of the ensemble `analyze`, on a channel of its own."""
-    import grpc
-    from tritonclient.grpc import service_pb2, service_pb2_grpc
-
-    options = [("grpc.use_local_subchannel_pool", 1)]
-    stub = service_pb2_grpc.GRPCInferenceServiceStub(grpc.insecure_channel(plan.url, options=options))
-    request = service_pb2.ModelInferRequest(model_name="analyze")
-    request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1, 1])
-    for name in plan.outputs:
-        request.outputs.add(name=name)
-    request.raw_input_contents.append(len(photo).to_bytes(4, "little") + photo)
-    return lambda: stub.ModelInfer(request)
-
-
-def make_http(plan: Plan, body: bytes, content_type: str) -> Callable[[], object]:
-    """One POST on a kept connection; anything but 200 raises."""
-    url = urlsplit(plan.url)
-    connection = http.client.HTTPConnection(url.netloc, timeout=60)
-    path = f"{url.path}?{url.query}"
-
-    def ask() -> None:
-        connection.request("POST", path, body, {"Content-Type": content_type})
-        response = connection.getresponse()
-        answer = response.read()
-        if response.status != 200:
-            raise OSError(f"{response.status}: {answer[:200]!r}")
-
-    return ask
-
-
-def make_raw(plan: Plan, photo: bytes) -> Callable[[], object]:
-    return make_http(plan, photo, "image/jpeg")
-
-
-def make_multipart(plan: Plan, photo: bytes) -> Callable[[], object]:
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n\r\n'
-    body = head.encode() + photo + f"\r\n--{BOUNDARY}--\r\n".encode()
-    return make_http(plan, body, f"multipart/form-data; boundary={BOUNDARY}")
-
-
-WAYS = {"grpc": make_grpc, "raw": make_raw, "multipart": make_multipart}
+    def _summarise(self, service: float, own: float) -> Measured:
+        if not self._latencies:
+            raise RuntimeError(f"{self._plan.way} {self._plan.url}: no request succeeded: {self._failures[:1]}")
+        answers, milliseconds = len(self._latencies), np.array(self._latencies) * 1000
+        return Measured(
+            rate=answers / self._plan.seconds,
+            median=float(np.median(milliseconds)),
+            p99=float(np.percentile(milliseconds, 99)),
+            failed=len(self._failures),
+            refused=len(self._refusals),
+            refusal=float(np.median(self._refusals) * 1000) if self._refusals else 0.0,
+            cpu=service / answers * 1000,
+            client_cpu=own / answers * 1000,
+            why=self._failures[0] if self._failures else "",
+        )
 
 
 if __name__ == "__main__":
-    json.dump(asdict(measure(Plan(**json.loads(sys.argv[1])))), sys.stdout)
+    json.dump(asdict(Load(Plan(**json.loads(sys.argv[1]))).measure()), sys.stdout)

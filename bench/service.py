@@ -21,14 +21,20 @@ class Service:
     gateway: str
     process: psutil.Process
 
-    def cpu_seconds(self) -> float:
-        """Processor time of the service's processes since they started."""
-        times = [child.cpu_times() for child in self.process.children(recursive=True)]
-        return sum(each.user + each.system for each in times)
-
     def memory_bytes(self) -> int:
         """Memory of the service's processes; pages that they share are counted once, in shares."""
-        return sum(child.memory_full_info().pss for child in self.process.children(recursive=True))
+        return sum(each.memory_full_info().pss for each in list_family(self.process))
+
+
+def list_family(process: psutil.Process) -> list[psutil.Process]:
+    """The process and all that it started."""
+    return [process, *process.children(recursive=True)]
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """Processor time of a process and all that it started, since they started."""
+    times = [each.cpu_times() for each in list_family(process)]
+    return sum(each.user + each.system for each in times)
 
 
 @contextmanager
