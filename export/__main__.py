@@ -4,7 +4,9 @@ Examples:
   python -m export                                  every model of models.toml that changed
   python -m export smiling --force                  one model, also if it did not change
   python -m export objects --checkpoint yolo26n.pt  another checkpoint for one model
-  python -m export --configs-only                   only write every config.pbtxt again
+  python -m export --check                          does every served model hold what its certificate says?
+  python -m export smiling --set-version 1          serve an earlier version; `newest` undoes it
+  python -m export hat --remove                     take a model out of manifest and repository
 """
 
 import argparse
@@ -15,23 +17,63 @@ from pathlib import Path
 from export.build import Built, build, is_current
 from export.errors import ExportError
 from export.frameworks import resolve
+from export.manage import HEADINGS, check, describe, lay_out, remove, set_version
 from export.manifest import MANIFEST, Manifest, Model, load_manifest
 from export.parity import list_pictures
 from export.repository import ENSEMBLES, NETWORKS, Repository
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Exit status 0, or 2 with one line that names file, cause and remedy."""
     options = parse(arguments)
-    repository = Repository(options.networks, options.ensembles)
     try:
-        manifest = load_manifest(options.manifest)
-        if not options.configs_only:
-            export(select(manifest, options), repository, options)
-        repository.write_configs(manifest)
+        run(options, Repository(options.networks, options.ensembles))
     except ExportError as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def run(options: argparse.Namespace, repository: Repository) -> None:
+    """Do what the options say; the closing table tells how things stand."""
+    manifest = load_manifest(options.manifest)
+    models = manifest.select(options.names)
+    seconds: dict[str, float] = {}
+    if options.check:
+        verify(models, repository, options.pictures)
+    elif options.set_version is not None:
+        version = None if options.set_version == "newest" else int(options.set_version)
+        manifest = set_version(options.manifest, only(models, options, "--set-version"), version, repository)
+    elif options.remove:
+        manifest = remove(options.manifest, only(models, options, "--remove"), repository)
+    elif not (options.configs_only or options.list):
+        seconds = export(select(manifest, options), repository, options)
+    if not (options.check or options.list):
+        repository.write_configs(manifest)
+    print(summarise(manifest, repository, seconds))
+
+
+def only(models: list[Model], options: argparse.Namespace, flag: str) -> str:
+    """The one model that was named."""
+    if len(options.names) != 1:
+        raise ExportError(f"{flag} needs exactly one NAME")
+    return models[0].name
+
+
+def verify(models: list[Model], repository: Repository, pictures: Path | None) -> None:
+    failures = check(models, repository, pictures)
+    if failures:
+        raise ExportError("; ".join(failures.values()))
+    print(f"{len(models)} models hold what their certificates say\n")
+
+
+def summarise(manifest: Manifest, repository: Repository, seconds: dict[str, float]) -> str:
+    """The closing table: every model of the manifest, with the seconds that its export took."""
+    rows = [[*HEADINGS, "seconds"]]
+    for model in manifest.models:
+        spent = seconds.get(model.name)
+        rows.append([*describe(model, repository), "" if spent is None else f"{spent:.1f}"])
+    return lay_out(rows)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -47,8 +89,21 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--pictures", type=Path, help="folder of pictures to compare on; default the sample photo")
     parser.add_argument("--force", action="store_true", help="export also what did not change")
-    parser.add_argument("--configs-only", action="store_true", help="write the configs again, convert nothing")
+    actions = parser.add_argument_group("instead of exporting").add_mutually_exclusive_group()
+    actions.add_argument("--check", action="store_true", help="verify files, entries and outputs of served models")
+    actions.add_argument("--list", action="store_true", help="only print the table of models")
+    actions.add_argument(
+        "--set-version", metavar="N", type=version_number, help="serve version N of one model, or newest"
+    )
+    actions.add_argument("--remove", action="store_true", help="remove one model")
+    actions.add_argument("--configs-only", action="store_true", help="write the configs again, convert nothing")
     return parser.parse_args(arguments)
+
+
+def version_number(text: str) -> str:
+    if text != "newest" and not (text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no version; accepted are numbers from 1, and newest")
+    return text
 
 
 def select(manifest: Manifest, options: argparse.Namespace) -> list[Model]:
@@ -60,29 +115,23 @@ def select(manifest: Manifest, options: argparse.Namespace) -> list[Model]:
     return [models[0].model_copy(update={"checkpoint": options.checkpoint})]
 
 
-def export(models: list[Model], repository: Repository, options: argparse.Namespace) -> None:
-    """Stage every model first; the repository changes only when all have passed."""
+def export(models: list[Model], repository: Repository, options: argparse.Namespace) -> dict[str, float]:
+    """Stage every model first; the repository changes only when all have passed. Gives seconds by model."""
     pictures = list_pictures(options.pictures)
+    seconds = {}
     with repository.staging() as staging:
-        built = []
+        built: list[Built] = []
         for model in [resolve(model) for model in models]:
-            if not options.force and is_current(model, repository.certificate(model.name)):
-                print(f"{model.name:<16} unchanged")
+            certificate = repository.certificate(model.name, max(repository.versions(model.name), default=None))
+            if not options.force and is_current(model, certificate):
                 continue
+            print(f"exporting {model.name} from {model.checkpoint.name} …", flush=True)
             start = time.monotonic()
             built.append(build(model, pictures, staging))
-            report(built[-1], time.monotonic() - start)
+            seconds[model.name] = time.monotonic() - start
         for each in built:
-            repository.install(each.model.name, each.folder)
-
-
-def report(built: Built, seconds: float) -> None:
-    size = (built.folder / "model.onnx").stat().st_size / 1e6
-    parity = built.certificate.parity
-    print(
-        f"{built.model.name:<16} {size:6.2f} MB  difference {parity['difference']:.1e} "
-        f"(tolerated {parity['atol']:.0e}) at batch {parity['batches']}  {seconds:.1f} s"
-    )
+            repository.install(each.model, each.folder)
+    return seconds
 
 
 if __name__ == "__main__":

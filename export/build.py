@@ -43,12 +43,17 @@ def build(model: Model, pictures: list[Path], staging: Path) -> Built:
     network = wrap(source, model)
     data = network.SerializeToString()
     parity = compare(data, source, model, pictures)
-    certificate = certify(model, source, network, parity, _shape(data, model, pictures))
     folder = staging / model.name
     folder.mkdir()
     (folder / "model.onnx").write_bytes(data)
+    certificate = certify(model, source, network, folder, parity, _shape(data, model, pictures))
     write_certificate(certificate, folder)
     return Built(model, folder, certificate)
+
+
+def read_network(folder: Path) -> bytes:
+    """The network in a version's folder."""
+    return (folder / "model.onnx").read_bytes()
 
 
 def _check_names(model: Model, source: Source) -> None:

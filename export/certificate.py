@@ -24,12 +24,13 @@ TOOLS = {
 class Certificate:
     """Facts about one version of a network that its configs and its readers need.
 
-    `entry` is the manifest's entry as it was exported, less what only concerns serving; `shape` the served output's
-    dimensions without the batch, -1 where they vary.
+    `checksum` is the checkpoint's, `network` that of model.onnx. `entry` is the manifest's entry as it was exported,
+    less what only concerns serving; `shape` the served output's dimensions without the batch, -1 where they vary.
     """
 
     source: str
     checksum: str
+    network: str
     entry: dict
     labels: list[str]
     end_to_end: bool
@@ -42,16 +43,25 @@ class Certificate:
 
 def describe_entry(model: Model) -> dict:
     """What of an entry decides how the network computes."""
-    entry = model.model_dump(mode="json", exclude={"checkpoint", "instances", "threads", "max_batch_size"})
+    entry = model.model_dump(mode="json", exclude={"checkpoint", "version", "instances", "threads", "max_batch_size"})
     entry["decoding"].pop("vocabulary")
     return entry
 
 
-def certify(model: Model, source: Source, network: onnx.ModelProto, parity: Parity, shape: list[int]) -> Certificate:
+def network_checksum(folder: Path) -> str:
+    """Of the network in a version's folder."""
+    return checksum(folder / "model.onnx")
+
+
+def certify(
+    model: Model, source: Source, network: onnx.ModelProto, folder: Path, parity: Parity, shape: list[int]
+) -> Certificate:
+    """The certificate of the network in `folder`."""
     tools = {name: version(name) for name in ("onnx", "onnxruntime", *TOOLS[model.framework])}
     return Certificate(
         source=model.checkpoint.name,
         checksum=checksum(model.checkpoint),
+        network=network_checksum(folder),
         entry=describe_entry(model),
         labels=model.labels or source.labels or [],
         end_to_end=source.end_to_end,

@@ -35,7 +35,10 @@ def to_text(config: pb.ModelConfig) -> str:
 def network_config(model: Model, certificate: Certificate) -> pb.ModelConfig:
     """The CPU configuration of a network; the container's C++ backend and the stand-in both read it."""
     config = pb.ModelConfig(name=model.name, backend="onnxruntime", max_batch_size=certificate.max_batch_size)
-    config.version_policy.latest.num_versions = 1
+    if model.version:
+        config.version_policy.specific.versions.append(model.version)
+    else:
+        config.version_policy.latest.num_versions = 1
     _add(config.input, "IMAGES", pb.TYPE_UINT8, [model.geometry.height, model.geometry.width, 3])
     for name, kind, dims in network_outputs(model, certificate):
         _add(config.output, name, kind, dims)

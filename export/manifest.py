@@ -121,6 +121,7 @@ class Model(Entry):
         positive: the label whose probability stands for the model (`prob_<name>`); default the last.
         activation: added behind the last layer; one sigmoid unit becomes the probabilities of two labels.
         atol: largest absolute difference from the framework that export tolerates.
+        version: the version that is served; the newest by default.
         max_batch_size: largest batch Triton builds. instances: processes (CPU). threads: per instance.
     """
 
@@ -137,6 +138,7 @@ class Model(Entry):
     activation: Activation = Activation.NONE
     decoding: Decoding = Decoding()
     atol: Annotated[float, Field(gt=0)] = 1e-3
+    version: PositiveInt | None = None
     max_batch_size: PositiveInt = 8
     instances: PositiveInt = 1
     threads: PositiveInt = 1

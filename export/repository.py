@@ -9,7 +9,7 @@ from pathlib import Path
 from export.certificate import NAME, Certificate, read_certificate
 from export.configs import Served, network_config, to_text, write_ensemble, write_text
 from export.errors import ExportError
-from export.manifest import ROOT, Manifest
+from export.manifest import ROOT, Manifest, Model
 
 NETWORKS = ROOT / "model_repository"
 ENSEMBLES = ROOT / "ensembles"
@@ -27,12 +27,15 @@ class Repository:
         folders = (self.networks / name).glob("*/model.onnx")
         return sorted(int(path.parent.name) for path in folders if path.parent.name.isdigit())
 
-    def certificate(self, name: str) -> Certificate | None:
-        """Of the newest version, if there is one."""
-        versions = self.versions(name)
-        if not versions or not (self.folder(name, versions[-1]) / NAME).is_file():
+    def served_version(self, model: Model) -> int | None:
+        """The version that the entry asks for, otherwise the newest; None where there is none."""
+        return model.version or max(self.versions(model.name), default=None)
+
+    def certificate(self, name: str, version: int | None) -> Certificate | None:
+        """Of one version, if there is one."""
+        if version is None or not (self.folder(name, version) / NAME).is_file():
             return None
-        return read_certificate(self.folder(name, versions[-1]))
+        return read_certificate(self.folder(name, version))
 
     def folder(self, name: str, version: int) -> Path:
         return self.networks / name / str(version)
@@ -44,29 +47,32 @@ class Repository:
         with tempfile.TemporaryDirectory(prefix=".export-", dir=self.networks.parent) as folder:
             yield Path(folder)
 
-    def install(self, name: str, staged: Path) -> int:
-        """Move a staged version folder in as the next version; the oldest beyond KEPT_VERSIONS go."""
-        versions = self.versions(name)
+    def install(self, model: Model, staged: Path) -> int:
+        """Move a staged version folder in as the next version; the oldest beyond KEPT_VERSIONS go, the served stays."""
+        versions = self.versions(model.name)
         version = versions[-1] + 1 if versions else 1
-        target = self.folder(name, version)
+        target = self.folder(model.name, version)
         target.parent.mkdir(exist_ok=True)
         staged.rename(target)
         for old in [*versions, version][:-KEPT_VERSIONS]:
-            shutil.rmtree(self.folder(name, old))
+            if old != model.version:
+                shutil.rmtree(self.folder(model.name, old))
         return version
 
     def served(self, manifest: Manifest) -> Served:
-        """Every model of the manifest with the certificate of its newest version.
+        """Every model of the manifest with the certificate of the version that is served.
 
         Raises:
-            ExportError: a model was not exported yet.
+            ExportError: a model was not exported yet, or not in this version.
         """
         served: Served = []
         for model in manifest.models:
-            certificate = self.certificate(model.name)
-            if certificate is None:
-                raise ExportError(f"{self.networks / model.name}: not exported yet; run `make export`")
-            served.append((model, certificate, self.versions(model.name)[-1]))
+            version = self.served_version(model)
+            certificate = self.certificate(model.name, version)
+            if version is None or certificate is None:
+                wanted = f"version {model.version} of it " if model.version else ""
+                raise ExportError(f"{self.networks / model.name}: {wanted}is not exported yet; run `make export`")
+            served.append((model, certificate, version))
         return served
 
     def write_configs(self, manifest: Manifest) -> None:

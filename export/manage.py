@@ -1,0 +1,115 @@
+"""What one does with exported models: list them, check them, choose the version that is served, remove one."""
+
+import shutil
+from pathlib import Path
+
+import tomlkit
+
+from export.build import read_network
+from export.certificate import Certificate, describe_entry, network_checksum
+from export.errors import ExportError, ManifestError
+from export.frameworks import load_source, resolve
+from export.frameworks.source import checksum
+from export.manifest import Manifest, Model, load_manifest
+from export.parity import compare, list_pictures
+from export.repository import Repository
+
+HEADINGS = ("model", "version", "kept", "precision", "MB", "difference", "tolerated", "checkpoint")
+
+
+def describe(model: Model, repository: Repository) -> list[str]:
+    """A model's row of the table under HEADINGS."""
+    version = repository.served_version(model)
+    certificate = repository.certificate(model.name, version)
+    if version is None or certificate is None:
+        return [model.name, "none", *[""] * (len(HEADINGS) - 2)]
+    size = (repository.folder(model.name, version) / "model.onnx").stat().st_size / 1e6
+    kept = ", ".join(map(str, repository.versions(model.name)))
+    parity = [f"{certificate.parity['difference']:.1e}", f"{certificate.parity['atol']:.0e}"]
+    precision = str(certificate.entry.get("precision", "fp32"))
+    return [model.name, str(version), kept, precision, f"{size:.2f}", *parity, certificate.source]
+
+
+def check(models: list[Model], repository: Repository, pictures: Path | None) -> dict[str, str]:
+    """Why each model does not hold what its certificate says; nothing for those that do."""
+    failures = {}
+    for model in models:
+        try:
+            check_one(model, repository, list_pictures(pictures))
+        except ExportError as error:
+            failures[model.name] = str(error)
+    return failures
+
+
+def check_one(model: Model, repository: Repository, pictures: list[Path]) -> None:
+    """The files are those of the certificate, the entry is the one exported, and the outputs still agree.
+
+    Raises:
+        ExportError: says which of these does not hold.
+    """
+    version = repository.served_version(model)
+    certificate = repository.certificate(model.name, version)
+    if version is None or certificate is None:
+        raise ExportError(f"{model.name}: not exported yet; run `make export`")
+    folder = repository.folder(model.name, version)
+    model = resolve(model)
+    check_files(model, certificate, folder)
+    if certificate.entry != describe_entry(model):
+        raise ExportError(f"{model.name}: the entry changed since the export; run `make export`")
+    compare(read_network(folder), load_source(model), model, pictures)
+
+
+def check_files(model: Model, certificate: Certificate, folder: Path) -> None:
+    if certificate.network != network_checksum(folder):
+        raise ExportError(f"{folder / 'model.onnx'}: is not the file that was certified; export {model.name} again")
+    if certificate.checksum != checksum(model.checkpoint):
+        raise ExportError(f"{model.checkpoint}: changed since {model.name} was exported; run `make export`")
+
+
+def set_version(manifest: Path, name: str, version: int | None, repository: Repository) -> Manifest:
+    """Have `version` of a model served, the newest for None: written into the manifest's entry.
+
+    Raises:
+        ExportError: there is no such version.
+    """
+    kept = repository.versions(name)
+    if version is not None and version not in kept:
+        raise ExportError(f"{name}: there is no version {version}; kept are {', '.join(map(str, kept)) or 'none'}")
+    document = read_document(manifest)
+    if version is None:
+        document["models"][name].pop("version", None)  # type: ignore[index, union-attr]
+    else:
+        document["models"][name]["version"] = version  # type: ignore[index]
+    manifest.write_text(tomlkit.dumps(document), encoding="utf-8")
+    return load_manifest(manifest)
+
+
+def remove(manifest: Path, name: str, repository: Repository) -> Manifest:
+    """Take a model out of the manifest and its network out of the repository.
+
+    Raises:
+        ManifestError: it is the last one.
+    """
+    document = read_document(manifest)
+    if len(document["models"]) == 1:  # type: ignore[arg-type]
+        raise ManifestError(f"{manifest}: {name} is the last model; the ensemble needs one")
+    document["models"].remove(name)  # type: ignore[union-attr]
+    manifest.write_text(tomlkit.dumps(document), encoding="utf-8")
+    remaining = load_manifest(manifest)
+    # The ensemble first: a server that loads meanwhile never misses a network.
+    repository.write_configs(remaining)
+    shutil.rmtree(repository.networks / name, ignore_errors=True)
+    return remaining
+
+
+def read_document(manifest: Path) -> tomlkit.TOMLDocument:
+    """The manifest with its comments and layout, for a change in place."""
+    return tomlkit.parse(manifest.read_text(encoding="utf-8"))
+
+
+def lay_out(rows: list[list[str]]) -> str:
+    """Rows as a table, the first one being the headings."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
