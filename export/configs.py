@@ -67,8 +67,18 @@ def preprocess_config(served: Served, instances: int) -> pb.ModelConfig:
         _add(config.output, f"{tensor}_TRANSFORM", pb.TYPE_FP32, [6])
     described = [geometry.model_dump(mode="json", exclude_none=True) for geometry in geometries.values()]
     config.parameters["geometries"].string_value = json.dumps(described)
+    config.parameters["needs"].string_value = json.dumps(_needs(served))
     config.parameters["max_pixels"].string_value = str(MAX_PIXELS)
     return _schedule(config, instances)
+
+
+def _needs(served: Served) -> dict[str, str]:
+    """The geometry's tensor behind each output of the ensemble, for requests that say which outputs they want."""
+    return {
+        name: geometry_of(model).tensor
+        for model, _, _ in served
+        for name in ([output for output, _, _ in OUTPUTS[model.task]] if model.task in OUTPUTS else [model.name])
+    }
 
 
 def caption_config() -> pb.ModelConfig:

@@ -1,6 +1,7 @@
 """The gRPC side: photos to Triton's ensemble `analyze` and its tensors back."""
 
 import threading
+from collections.abc import Callable
 
 import grpc
 import numpy as np
@@ -64,9 +65,13 @@ class TritonClient:
         `seconds` is what is left until the caller's deadline; `metadata` travels along, the trace context for one.
         """
         seconds = self._seconds if seconds is None else max(seconds, 0.001)
-        infer = self._connect().ModelInfer.future
-        calls = [infer(self._request(image, outputs, seconds), seconds, metadata) for image in images]
-        return [self._result(call) for call in calls]
+        infer = self._connect().ModelInfer
+        requests = (self._request(image, outputs, seconds) for image in images)
+        if len(images) == 1:
+            # Waits in C, without the Python thread that completes futures: 0.3 ms of processor time less.
+            return [self._result(lambda: infer(next(requests), seconds, metadata))]
+        calls = [infer.future(request, seconds, metadata) for request in requests]
+        return [self._result(call.result) for call in calls]
 
     def _connect(self) -> GRPCInferenceServiceStub:
         with self._lock:
@@ -79,14 +84,16 @@ class TritonClient:
         request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1, 1])
         for name in outputs:
             request.outputs.add(name=name)
+        # Tells the preprocess step what it can leave out; Triton prunes by the outputs themselves.
+        request.parameters["outputs"].string_param = ",".join(outputs)
         # The client's deadline ends the wait here; this ends the wait in Triton's queues.
         request.parameters["timeout"].int64_param = int(seconds * 1e6)
         request.raw_input_contents.append(len(image).to_bytes(4, "little") + image)
         return request
 
-    def _result(self, call: grpc.Future) -> Tensors | Problem:
+    def _result(self, wait: Callable[[], messages.ModelInferResponse]) -> Tensors | Problem:
         try:
-            response = call.result()
+            response = wait()
         except grpc.RpcError as error:
             if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND):
                 self._catalog = None

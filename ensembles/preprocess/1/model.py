@@ -2,6 +2,9 @@
 
 Input IMAGE BYTES [1]. Outputs IMAGE_SIZE INT32 [2] (width, height of the upright original), one UINT8 [H,W,3]
 tensor per geometry, and `<tensor>_TRANSFORM` FP32 [6] where the config declares it.
+
+The request parameter `outputs` names the ensemble's outputs that the caller wants, with commas between. Geometries that
+none of them needs are left out then, and a JPEG is decoded no larger than the others need. Without it all are made.
 """
 
 import json
@@ -19,8 +22,9 @@ class TritonPythonModel:
     def initialize(self, args):
         config = json.loads(args["model_config"])
         self.max_pixels = int(config["parameters"]["max_pixels"]["string_value"])
-        geometries = json.loads(config["parameters"]["geometries"]["string_value"])
-        self.geometries = [Geometry(**geometry) for geometry in geometries]
+        geometries = [Geometry(**each) for each in json.loads(config["parameters"]["geometries"]["string_value"])]
+        self.geometries = {geometry.tensor: geometry for geometry in geometries}
+        self.needs = json.loads(config["parameters"]["needs"]["string_value"])
         self.outputs = {output["name"] for output in config["output"]}
 
     def execute(self, requests):
@@ -28,18 +32,27 @@ class TritonPythonModel:
 
     def respond(self, request):
         files = pb_utils.get_input_tensor_by_name(request, "IMAGE").as_numpy()
+        geometries = self.choose_geometries(request)
         try:
-            rows = [self.analyze(data) for data in files.reshape(-1)]
+            rows = [self.analyze(data, geometries) for data in files.reshape(-1)]
         except BadImage as error:
             return failure(f"preprocess: {error}")
         names = rows[0].keys()
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, stack([row[name] for row in rows])) for name in names])
 
-    def analyze(self, data):
+    def choose_geometries(self, request):
+        """The geometries that the wanted outputs need; Triton prunes the steps that would miss the others."""
+        wanted = json.loads(request.parameters() or "{}").get("outputs")
+        if not isinstance(wanted, str):
+            return list(self.geometries.values())
+        tensors = {self.needs[name] for name in wanted.split(",") if name in self.needs}
+        return [geometry for tensor, geometry in self.geometries.items() if tensor in tensors]
+
+    def analyze(self, data, geometries):
         """The output tensors of one file, without the batch dimension."""
-        picture = decode(data, self.geometries, self.max_pixels)
+        picture = decode(data, geometries, self.max_pixels)
         row = {"IMAGE_SIZE": np.array(picture.size, dtype=np.int32)}
-        for geometry in self.geometries:
+        for geometry in geometries:
             row[geometry.tensor] = picture.fit(geometry)
             if f"{geometry.tensor}_TRANSFORM" in self.outputs:
                 row[f"{geometry.tensor}_TRANSFORM"] = geometry.transform(*picture.size)

@@ -122,9 +122,7 @@ def _decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture
 
 def _reduce(image: Image.Image, size: tuple[int, int], orientation: int, geometries: list[Geometry]) -> None:
     """Ask the JPEG decoder for the smallest scale (1/2, 1/4, 1/8) that covers all geometries; others ignore it."""
-    needs = [geometry.scaled_size(*size) for geometry in geometries]
-    if not needs:
-        return
+    needs = [geometry.scaled_size(*size) for geometry in geometries] or [(1, 1)]
     needed = max(width for width, _ in needs), max(height for _, height in needs)
     image.draft(None, needed[::-1] if orientation in (5, 6, 7, 8) else needed)
 
