@@ -3,9 +3,10 @@
 Examples:
   python -m export                                  every model of models.toml that changed
   python -m export smiling --force                  one model, also if it did not change
-  python -m export objects --checkpoint yolo26n.pt  another checkpoint for one model
+  python -m export objects --checkpoint yolo26n.pt  another checkpoint for one model, this time
   python -m export --check                          does every served model hold what its certificate says?
   python -m export smiling --set-version 1          serve an earlier version; `newest` undoes it
+  python -m export --target cuda                    configs for ONNX Runtime on the GPU; see export/README.md
   python -m export hat --remove                     take a model out of manifest and repository
 """
 
@@ -20,7 +21,8 @@ from export.frameworks import resolve
 from export.manage import HEADINGS, check, describe, lay_out, remove, set_version
 from export.manifest import MANIFEST, Manifest, Model, load_manifest
 from export.parity import list_pictures
-from export.repository import ENSEMBLES, NETWORKS, Repository
+from export.repository import ENSEMBLES, KEPT_VERSIONS, NETWORKS, Repository
+from export.targets import Target, write_target
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,17 +42,33 @@ def run(options: argparse.Namespace, repository: Repository) -> None:
     models = manifest.select(options.names)
     seconds: dict[str, float] = {}
     if options.check:
-        verify(models, repository, options.pictures)
+        verify(models, repository, options)
     elif options.set_version is not None:
         version = None if options.set_version == "newest" else int(options.set_version)
         manifest = set_version(options.manifest, only(models, options, "--set-version"), version, repository)
     elif options.remove:
         manifest = remove(options.manifest, only(models, options, "--remove"), repository)
+    elif options.target:
+        build_target(manifest, models, options.target, repository)
     elif not (options.configs_only or options.list):
         seconds = export(select(manifest, options), repository, options)
     if not (options.check or options.list):
         repository.write_configs(manifest)
     print(summarise(manifest, repository, seconds))
+
+
+def tell(text: str) -> None:
+    """One line of progress."""
+    print(f"{text} …", flush=True)
+
+
+def build_target(manifest: Manifest, models: list[Model], target: Target, repository: Repository) -> None:
+    """Write the target's config of the named models, and their plans."""
+    names = {model.name for model in models}
+    for model, certificate, version in repository.served(manifest):
+        if model.name in names:
+            tell(f"{model.name}: version {version} for {target}")
+            write_target(target, model, certificate, version, repository.networks)
 
 
 def only(models: list[Model], options: argparse.Namespace, flag: str) -> str:
@@ -60,8 +78,8 @@ def only(models: list[Model], options: argparse.Namespace, flag: str) -> str:
     return models[0].name
 
 
-def verify(models: list[Model], repository: Repository, pictures: Path | None) -> None:
-    failures = check(models, repository, pictures)
+def verify(models: list[Model], repository: Repository, options: argparse.Namespace) -> None:
+    failures = check(models, repository, options.pictures, options.trust_checkpoint, tell)
     if failures:
         raise ExportError("; ".join(failures.values()))
     print(f"{len(models)} models hold what their certificates say\n")
@@ -89,6 +107,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--pictures", type=Path, help="folder of pictures to compare on; default the sample photo")
     parser.add_argument("--force", action="store_true", help="export also what did not change")
+    parser.add_argument(
+        "--keep", type=count, default=KEPT_VERSIONS, metavar="K", help="versions kept; default %(default)s"
+    )
+    parser.add_argument(
+        "--trust-checkpoint",
+        action="store_true",
+        help="unpickle also what can run any code; for files of people whom you trust",
+    )
     actions = parser.add_argument_group("instead of exporting").add_mutually_exclusive_group()
     actions.add_argument("--check", action="store_true", help="verify files, entries and outputs of served models")
     actions.add_argument("--list", action="store_true", help="only print the table of models")
@@ -96,8 +122,20 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--set-version", metavar="N", type=version_number, help="serve version N of one model, or newest"
     )
     actions.add_argument("--remove", action="store_true", help="remove one model")
+    actions.add_argument(
+        "--target",
+        type=Target,
+        choices=list(Target),
+        help="write configs/<target>.pbtxt; tensorrt: build plans, on the GPU",
+    )
     actions.add_argument("--configs-only", action="store_true", help="write the configs again, convert nothing")
     return parser.parse_args(arguments)
+
+
+def count(text: str) -> int:
+    if not (text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
+    return int(text)
 
 
 def version_number(text: str) -> str:
@@ -125,12 +163,11 @@ def export(models: list[Model], repository: Repository, options: argparse.Namesp
             certificate = repository.certificate(model.name, max(repository.versions(model.name), default=None))
             if not options.force and is_current(model, certificate):
                 continue
-            print(f"exporting {model.name} from {model.checkpoint.name} …", flush=True)
             start = time.monotonic()
-            built.append(build(model, pictures, staging))
+            built.append(build(model, pictures, staging, options.trust_checkpoint, tell))
             seconds[model.name] = time.monotonic() - start
         for each in built:
-            repository.install(each.model, each.folder)
+            repository.install(each.model, each.folder, options.keep)
     return seconds
 
 

@@ -10,6 +10,7 @@ import onnx
 from export.frameworks.source import Source, checksum
 from export.manifest import Framework, Model
 from export.parity import Parity
+from export.precision import Reduction
 
 NAME = "certificate.json"
 TOOLS = {
@@ -25,7 +26,8 @@ class Certificate:
     """Facts about one version of a network that its configs and its readers need.
 
     `checksum` is the checkpoint's, `network` that of model.onnx. `entry` is the manifest's entry as it was exported,
-    less what only concerns serving; `shape` the served output's dimensions without the batch, -1 where they vary.
+    less what only concerns serving; `parity` and `reduction` (None in fp32) are what export/parity.py and
+    export/precision.py say; `shape` the served output's dimensions without the batch, -1 where they vary.
     """
 
     source: str
@@ -39,11 +41,15 @@ class Certificate:
     opset: int
     tools: dict[str, str]
     parity: dict
+    reduction: dict | None = None
+
+
+SERVING = ("version", "instances", "threads", "max_batch_size")
 
 
 def describe_entry(model: Model) -> dict:
     """What of an entry decides how the network computes."""
-    entry = model.model_dump(mode="json", exclude={"checkpoint", "version", "instances", "threads", "max_batch_size"})
+    entry = model.model_dump(mode="json", exclude={"checkpoint", "calibration", *SERVING})
     entry["decoding"].pop("vocabulary")
     return entry
 
@@ -54,7 +60,13 @@ def network_checksum(folder: Path) -> str:
 
 
 def certify(
-    model: Model, source: Source, network: onnx.ModelProto, folder: Path, parity: Parity, shape: list[int]
+    model: Model,
+    source: Source,
+    network: onnx.ModelProto,
+    folder: Path,
+    parity: Parity,
+    reduction: Reduction | None,
+    shape: list[int],
 ) -> Certificate:
     """The certificate of the network in `folder`."""
     tools = {name: version(name) for name in ("onnx", "onnxruntime", *TOOLS[model.framework])}
@@ -70,6 +82,7 @@ def certify(
         opset=next(domain.version for domain in network.opset_import if domain.domain in ("", "ai.onnx")),
         tools=tools,
         parity=asdict(parity),
+        reduction=asdict(reduction) if reduction else None,
     )
 
 

@@ -3,7 +3,9 @@
 ExportError
 ├── ManifestError     models.toml is wrong
 ├── CheckpointError   a checkpoint cannot be read or does not fit its entry
-└── ParityError       the ONNX network computes something else than its framework
+├── ParityError       the ONNX network computes something else than its framework
+├── PrecisionError    a lower precision costs more accuracy than the entry tolerates
+└── TargetError       what a GPU target needs is not here
 """
 
 
@@ -26,4 +28,12 @@ class CheckpointError(ExportError):
 
 
 class ParityError(ExportError):
+    pass
+
+
+class PrecisionError(ExportError):
+    pass
+
+
+class TargetError(ExportError):
     pass

@@ -9,6 +9,7 @@ from export.frameworks import Layout, Source
 from export.manifest import Activation, Channels, Model, Task
 
 IR_VERSION = 8  # what ONNX Runtime 1.19 (Triton 24.10) and older readers take
+PIXELS = "pixels"  # how the names of the nodes that normalise begin
 LUMA = np.array([[0.299], [0.587], [0.114]], dtype=np.float32)  # ITU-R BT.601, as Pillow's and OpenCV's grey
 # One sigmoid unit p becomes the probabilities of two labels: p * [-1, 1] + [1, 0].
 PAIR: list[tuple] = [
@@ -45,7 +46,7 @@ def _fold_pixels(graph: onnx.GraphProto, layout: Layout, model: Model) -> None:
     steps += [("Mul", [("scale", scale)], {}), ("Add", [("bias", bias)], {})]
     if layout is Layout.NCHW:
         steps.append(("Transpose", [], {"perm": [0, 3, 1, 2]}))
-    nodes = _chain(graph, "IMAGES", steps, "pixels")
+    nodes = _chain(graph, "IMAGES", steps, PIXELS)
     nodes[-1].output[0] = entry.name
     rest = list(graph.node)
     del graph.node[:], graph.input[:]
@@ -102,7 +103,11 @@ def _chain(graph: onnx.GraphProto, first: str, steps: list[tuple], prefix: str) 
     for operator, constants, attributes in steps:
         names = [f"{prefix}/{name}" for name, _ in constants]
         graph.initializer.extend(numpy_helper.from_array(array, f"{prefix}/{name}") for name, array in constants)
-        nodes.append(helper.make_node(operator, [last, *names], [f"{prefix}/{len(nodes)}"], **attributes))
+        nodes.append(
+            helper.make_node(
+                operator, [last, *names], [f"{prefix}/{len(nodes)}"], f"{prefix}/{len(nodes)}", **attributes
+            )
+        )
         last = nodes[-1].output[0]
     return nodes
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import tomlkit
 
-from export.build import read_network
+from export.build import Tell, convert
 from export.certificate import Certificate, describe_entry, network_checksum
 from export.errors import ExportError, ManifestError
-from export.frameworks import load_source, resolve
+from export.frameworks import resolve
 from export.frameworks.source import checksum
 from export.manifest import Manifest, Model, load_manifest
-from export.parity import compare, list_pictures
+from export.parity import list_pictures
 from export.repository import Repository
 
 HEADINGS = ("model", "version", "kept", "precision", "MB", "difference", "tolerated", "checkpoint")
@@ -30,18 +30,20 @@ def describe(model: Model, repository: Repository) -> list[str]:
     return [model.name, str(version), kept, precision, f"{size:.2f}", *parity, certificate.source]
 
 
-def check(models: list[Model], repository: Repository, pictures: Path | None) -> dict[str, str]:
+def check(
+    models: list[Model], repository: Repository, pictures: Path | None, trust: bool, tell: Tell
+) -> dict[str, str]:
     """Why each model does not hold what its certificate says; nothing for those that do."""
     failures = {}
     for model in models:
         try:
-            check_one(model, repository, list_pictures(pictures))
+            check_one(model, repository, list_pictures(pictures), trust, tell)
         except ExportError as error:
             failures[model.name] = str(error)
     return failures
 
 
-def check_one(model: Model, repository: Repository, pictures: list[Path]) -> None:
+def check_one(model: Model, repository: Repository, pictures: list[Path], trust: bool, tell: Tell) -> None:
     """The files are those of the certificate, the entry is the one exported, and the outputs still agree.
 
     Raises:
@@ -56,7 +58,7 @@ def check_one(model: Model, repository: Repository, pictures: list[Path]) -> Non
     check_files(model, certificate, folder)
     if certificate.entry != describe_entry(model):
         raise ExportError(f"{model.name}: the entry changed since the export; run `make export`")
-    compare(read_network(folder), load_source(model), model, pictures)
+    convert(model, pictures, trust, tell, (folder / "model.onnx").read_bytes())
 
 
 def check_files(model: Model, certificate: Certificate, folder: Path) -> None:

@@ -57,6 +57,14 @@ class Activation(StrEnum):
     SOFTMAX = "softmax"
 
 
+class Precision(StrEnum):
+    """Of the served network's weights and arithmetic; inputs and outputs keep their types."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+
 class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -115,12 +123,14 @@ class Model(Entry):
         name: of the network, of its output (classification) and of the feature in the API.
         task, framework: see the enums.
         checkpoint: path, relative to the manifest.
-        factory: `module:function` that builds the network for a PyTorch state dict.
+        factory: `module:function` that builds the network of a PyTorch state dict; other checkpoints bring their own.
         output: which output to serve where a checkpoint has several (its name).
         labels: classes by index. Detectors may leave it out: the checkpoint's own names count.
         positive: the label whose probability stands for the model (`prob_<name>`); default the last.
         activation: added behind the last layer; one sigmoid unit becomes the probabilities of two labels.
         atol: largest absolute difference from the framework that export tolerates.
+        precision: of the served network. `calibration`: folder of pictures that int8 is calibrated on, and that
+            a lower precision is judged on; `max_loss`: the largest loss of accuracy, as a share, that export tolerates.
         version: the version that is served; the newest by default.
         max_batch_size: largest batch Triton builds. instances: processes (CPU). threads: per instance.
     """
@@ -138,6 +148,9 @@ class Model(Entry):
     activation: Activation = Activation.NONE
     decoding: Decoding = Decoding()
     atol: Annotated[float, Field(gt=0)] = 1e-3
+    precision: Precision = Precision.FP32
+    calibration: Path | None = None
+    max_loss: Annotated[float, Field(ge=0, lt=1)] = 0.01
     version: PositiveInt | None = None
     max_batch_size: PositiveInt = 8
     instances: PositiveInt = 1
@@ -155,6 +168,8 @@ class Model(Entry):
             raise ValueError(f"positive must be one of the labels {self.labels}")
         if self.task is Task.CAPTION and self.decoding.vocabulary is None:
             raise ValueError("decoding.vocabulary is needed for task caption")
+        if self.precision is not Precision.FP32 and self.calibration is None:
+            raise ValueError(f"calibration (a folder of pictures) is needed for precision {self.precision}")
         return self
 
     @model_validator(mode="after")
@@ -163,8 +178,6 @@ class Model(Entry):
             raise ValueError("framework ultralytics serves task detection only")
         if self.task is Task.CAPTION and self.framework is not Framework.TORCH:
             raise ValueError("task caption takes framework torch")
-        if self.framework is Framework.TORCH and self.factory is None and self.checkpoint.suffix != ".pt2":
-            raise ValueError("factory (module:function) is needed for a PyTorch state dict")
         return self
 
 
@@ -208,8 +221,9 @@ def load_manifest(path: Path = MANIFEST) -> Manifest:
 def _anchor(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The entry with its paths taken from the manifest's folder."""
     anchored = dict(table)
-    if isinstance(table.get("checkpoint"), str):
-        anchored["checkpoint"] = folder / table["checkpoint"]
+    for field in ("checkpoint", "calibration"):
+        if isinstance(table.get(field), str):
+            anchored[field] = folder / table[field]
     decoding = table.get("decoding")
     if isinstance(decoding, dict) and isinstance(decoding.get("vocabulary"), str):
         anchored["decoding"] = {**decoding, "vocabulary": folder / decoding["vocabulary"]}

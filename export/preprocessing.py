@@ -1,17 +1,26 @@
-"""The preprocess step's own pixel code, for everything here that needs pixels as the service sees them."""
+"""The ensemble steps' own code, for everything here that needs pixels or boxes as the service sees them."""
 
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
 
 import numpy as np
 
 from export.manifest import ROOT, Model
 
-_spec = spec_from_file_location("picture", ROOT / "ensembles" / "preprocess" / "1" / "picture.py")
-assert _spec is not None
-assert _spec.loader is not None
-picture = sys.modules.setdefault("picture", module_from_spec(_spec))
-_spec.loader.exec_module(picture)
+
+def load_step(step: str, name: str) -> ModuleType:
+    """Module `name` of an ensemble step, under the name by which the step itself imports it."""
+    spec = spec_from_file_location(name, ROOT / "ensembles" / step / "1" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules.setdefault(name, module_from_spec(spec))
+    spec.loader.exec_module(module)
+    return module
+
+
+picture = load_step("preprocess", "picture")
+boxes = load_step("postprocess_detection", "boxes")
 
 MAX_PIXELS = 100_000_000  # a 100-megapixel photo decodes to 300 MB
 

@@ -10,6 +10,7 @@ from export.certificate import NAME, Certificate, read_certificate
 from export.configs import Served, network_config, to_text, write_ensemble, write_text
 from export.errors import ExportError
 from export.manifest import ROOT, Manifest, Model
+from export.targets import refresh_targets
 
 NETWORKS = ROOT / "model_repository"
 ENSEMBLES = ROOT / "ensembles"
@@ -47,14 +48,14 @@ class Repository:
         with tempfile.TemporaryDirectory(prefix=".export-", dir=self.networks.parent) as folder:
             yield Path(folder)
 
-    def install(self, model: Model, staged: Path) -> int:
-        """Move a staged version folder in as the next version; the oldest beyond KEPT_VERSIONS go, the served stays."""
+    def install(self, model: Model, staged: Path, keep: int = KEPT_VERSIONS) -> int:
+        """Move a staged version folder in as the next version; the oldest beyond `keep` go, the served one stays."""
         versions = self.versions(model.name)
         version = versions[-1] + 1 if versions else 1
         target = self.folder(model.name, version)
         target.parent.mkdir(exist_ok=True)
         staged.rename(target)
-        for old in [*versions, version][:-KEPT_VERSIONS]:
+        for old in [*versions, version][:-keep]:
             if old != model.version:
                 shutil.rmtree(self.folder(model.name, old))
         return version
@@ -78,6 +79,7 @@ class Repository:
     def write_configs(self, manifest: Manifest) -> None:
         """Every config.pbtxt of both repositories, and the caption step's vocabulary."""
         served = self.served(manifest)
-        for model, certificate, _ in served:
+        for model, certificate, version in served:
             write_text(self.networks / model.name / "config.pbtxt", to_text(network_config(model, certificate)))
+            refresh_targets(model, certificate, version, self.networks)
         write_ensemble(served, self.ensembles)

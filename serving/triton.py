@@ -10,6 +10,7 @@ from pathlib import Path
 
 from serving.backend_directory import lay_out_backends, link_libraries
 from serving.errors import InstallationError, SettingsError
+from serving.fingerprint import TARGET, check_plans
 from serving.installation import Installation
 from serving.settings import Settings
 
@@ -33,6 +34,8 @@ def prepare_triton(settings: Settings, installation: Installation, directory: Pa
     """Lay out what Triton needs in `directory` (an empty folder) and say how to start it."""
     if installation.embedded:
         require_loopback(settings)
+    if settings.model_config_name == TARGET:
+        check_plans(settings.model_repository)
     secret = settings.triton_secret or secrets.token_urlsafe(24)
     shm_prefix = f"serving_{os.getpid()}_"
     command = (

@@ -47,7 +47,7 @@ def test_paths_are_taken_from_the_manifests_folder(tmp_path):
         ('"hat.h5"', '"hat.h5"\npixels = { mean = [1, 2] }', ["hat", "pixels", "mean takes 1 value or 3"]),
         ('"hat.h5"', '"hat.h5"\npixels = { shade = 1 }', ["hat", "pixels.shade", "channels, divide, mean, std"]),
         ("height = 64", "height = 64, resize = 70", ["hat", "geometry", "center_crop only"]),
-        ('"keras"', '"torch"', ["hat", "factory"]),
+        ('"keras"', '"torch"\nfactory = "hat.py"', ["hat", "factory", "pattern"]),
         ('"keras"', '"ultralytics"', ["hat", "detection only"]),
         ("models.hat", "models.Hat-1", ["Hat-1", "name", "pattern"]),
         ("models.hat", "models.analyze", ["analyze", "reserved"]),

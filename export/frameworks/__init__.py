@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
-from export.errors import CheckpointError
+from export.errors import CheckpointError, ExportError, first_line
 from export.frameworks.source import Layout, Source
 from export.manifest import Framework, Model, Task
 
@@ -22,17 +22,26 @@ def resolve(model: Model) -> Model:
     raise CheckpointError(f"{model.checkpoint}: no such file; correct the checkpoint of {model.name}")
 
 
-def load_source(model: Model) -> Source:
+def load_source(model: Model, trust: bool = False) -> Source:
     """The checkpoint of a manifest entry as a float ONNX network and the framework's own way to run it.
+
+    `trust` lets a checkpoint be unpickled that can run any code while it is.
 
     Raises:
         CheckpointError: the framework is not installed, or the checkpoint does not fit the entry.
     """
     try:
-        return _loader(model)(model)
+        return _loader(model)(model, trust)
+    except ExportError:
+        raise
     except ModuleNotFoundError as error:
         remedy = "install requirements/export.txt, or put the factory's module on the import path"
         raise CheckpointError(f"{model.checkpoint}: cannot import {error.name}; {remedy}") from error
+    except Exception as error:  # a checkpoint may break any layer of any framework, each with its own exceptions
+        remedy = f"check geometry, pixels and output of {model.name}, or replace the layer that ONNX has no words for"
+        raise CheckpointError(
+            f"{model.checkpoint}: {model.framework} cannot turn it into ONNX: {first_line(error)}; {remedy}"
+        ) from error
 
 
 def _loader(model: Model):

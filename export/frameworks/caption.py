@@ -26,8 +26,8 @@ START, END = "<start>", "<end>"
 IMPOSSIBLE = -1e9  # log-probability of what must not be chosen; finite, so that sums stay numbers
 
 
-def load(model: Model) -> Source:
-    network = load_module(model)
+def load(model: Model, trust: bool) -> Source:
+    network = load_module(model, trust)
     vocabulary = read_vocabulary(model)
     search = Search(cast(CaptionNetwork, network), vocabulary.index(START), vocabulary.index(END), model)
     return Source(build_graph(search, model), Layout.NCHW, search.reference, labels=vocabulary)

@@ -8,16 +8,17 @@ import keras
 import torch
 
 from export.errors import CheckpointError, first_line
-from export.frameworks.module import quiet, run, to_onnx
+from export.frameworks.module import run, to_onnx
 from export.frameworks.source import Layout, Source
 from export.manifest import Model
+from export.quiet import quiet
 
 
-def load(model: Model) -> Source:
-    network = _read(model)
+def load(model: Model, trust: bool) -> Source:
+    network = _read(model, trust)
     shape = (2, model.geometry.height, model.geometry.width, model.pixels.channels.depth)
     expected = tuple(network.inputs[0].shape[1:])
-    if any(have not in (None, want) for have, want in zip(expected, shape[1:], strict=True)):
+    if len(expected) != 3 or any(have not in (None, want) for have, want in zip(expected, shape[1:], strict=True)):
         raise CheckpointError(
             f"{model.checkpoint}: takes input {expected} (height, width, channels), the entry of {model.name} says "
             f"{shape[1:]}; correct geometry or pixels.channels"
@@ -27,10 +28,10 @@ def load(model: Model) -> Source:
     return Source(to_onnx(single, (torch.rand(shape),)), Layout.NHWC, lambda pixels: run(single, pixels))
 
 
-def _read(model: Model) -> keras.Model:
+def _read(model: Model, trust: bool) -> keras.Model:
     try:
         with quiet():
-            network = keras.saving.load_model(model.checkpoint, compile=False)
+            network = keras.saving.load_model(model.checkpoint, compile=False, safe_mode=not trust)
     except Exception as error:  # h5py, zipfile and Keras all raise their own
         raise CheckpointError(f"{model.checkpoint}: Keras cannot read it: {first_line(error)}") from error
     network.trainable = False

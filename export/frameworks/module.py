@@ -1,14 +1,12 @@
 """From a `torch.nn.Module` to ONNX; Keras (on its torch backend) and PyTorch both come through here."""
 
-import contextlib
 import io
-import logging
-import warnings
-from collections.abc import Iterator
 
 import numpy as np
 import onnx
 import torch
+
+from export.quiet import quiet
 
 # What torch's exporter writes without a conversion, and ONNX Runtime 1.19 and TensorRT 10 read. Its down-conversion
 # to 17 fails on Pad and on reductions, so 17 would exclude real checkpoints.
@@ -19,11 +17,28 @@ def to_onnx(module: torch.nn.Module, example: tuple, names: tuple[str, ...] = ("
     """Export with the first dimension of every tensor input dynamic, scalars aside; inputs may be tuples of tensors."""
     with quiet(), torch.no_grad():
         program = torch.export.export(module.eval(), example, dynamic_shapes=_dynamic(example))
+    return program_to_onnx(program, names)
+
+
+def program_to_onnx(program: torch.export.ExportedProgram, names: tuple[str, ...] = ("x",)) -> onnx.ModelProto:
+    with quiet(), torch.no_grad():
         exported = torch.onnx.export(
             program, (), dynamo=True, opset_version=OPSET, input_names=list(names), verbose=False, optimize=True
         )
     assert exported is not None
     return exported.model_proto
+
+
+def script_to_onnx(script: torch.jit.ScriptModule, example: torch.Tensor) -> onnx.ModelProto:
+    """By torch's older exporter: the newer one takes no TorchScript."""
+    buffer = io.BytesIO()
+    with quiet(), torch.no_grad():
+        torch.onnx.export(
+            script, (example,), buffer,  # type: ignore[arg-type]
+            dynamo=False, opset_version=OPSET, input_names=["x"],
+            dynamic_axes={"x": {0: "N"}},
+        )  # fmt: skip
+    return onnx.load_model_from_string(buffer.getvalue())
 
 
 def _dynamic(example: tuple) -> tuple:
@@ -41,16 +56,3 @@ def run(module: torch.nn.Module, *inputs: np.ndarray) -> list[np.ndarray]:
         outputs = list(outputs.values())
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     return [output.numpy() for output in outputs]
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Exporters report their inner steps; what goes wrong is raised, the rest is noise here."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

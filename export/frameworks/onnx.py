@@ -11,10 +11,13 @@ from export.frameworks.source import Layout, Source
 from export.manifest import Model, Task
 
 
-def load(model: Model) -> Source:
+def load(model: Model, trust: bool) -> Source:
     network = _read(model)
-    session = onnxruntime.InferenceSession(network.SerializeToString(), providers=["CPUExecutionProvider"])
-    (pixels,) = session.get_inputs()
+    session = open_session(network.SerializeToString())
+    (pixels, *others) = session.get_inputs()
+    if others or pixels.type != "tensor(float)":
+        found = ", ".join(f"{each.name} {each.type}" for each in session.get_inputs())
+        raise CheckpointError(f"{model.checkpoint}: takes {found}; only networks with one float input are served")
     layout = _layout(model, pixels.shape)
     outputs = _served(model, [output.name for output in session.get_outputs()])
 
@@ -24,6 +27,13 @@ def load(model: Model) -> Source:
     fixed = pixels.shape[0] if isinstance(pixels.shape[0], int) else None
     labels = _names(network) if model.task is Task.DETECTION else None
     return Source(network, layout, predict, labels, _is_end_to_end(session, outputs), fixed)
+
+
+def open_session(network: bytes) -> onnxruntime.InferenceSession:
+    """On the CPU, with ONNX Runtime's own messages kept to what is raised."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
 
 
 def _read(model: Model) -> onnx.ModelProto:

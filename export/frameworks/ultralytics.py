@@ -11,9 +11,10 @@ import onnx
 import torch
 
 from export.errors import CheckpointError, first_line
-from export.frameworks.module import OPSET, quiet
+from export.frameworks.module import OPSET
 from export.frameworks.source import Layout, Source
 from export.manifest import Model
+from export.quiet import quiet
 
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # it would call pip on its own
 
@@ -35,8 +36,11 @@ def download(name: str) -> Path:
         raise CheckpointError(f"{name}: no such file, and it cannot be downloaded: {first_line(error)}") from error
 
 
-def load(model: Model) -> Source:
+def load(model: Model, trust: bool) -> Source:
     from ultralytics import YOLO
+    from ultralytics.nn import tasks
+
+    tasks.SAFE_LOAD = not trust  # rebuilds nothing but the known classes of ultralytics and PyTorch
 
     size = [model.geometry.height, model.geometry.width]
     with tempfile.TemporaryDirectory() as folder, quiet():
@@ -45,7 +49,7 @@ def load(model: Model) -> Source:
         try:
             yolo = YOLO(copy, task="detect")
         except Exception as error:  # pickle, zipfile and ultralytics all raise their own
-            raise CheckpointError(f"{model.checkpoint}: ultralytics cannot read it: {first_line(error)}") from error
+            raise CheckpointError(f"{model.checkpoint}: {_explain(error)}") from error
         _check_size(model, yolo)
         # `nms=False` asks for the end-to-end branch; heads without one have `nms=None` and stay raw.
         end_to_end = getattr(_network(yolo).model[-1], "one2one_cv2", None) is not None
@@ -56,6 +60,15 @@ def load(model: Model) -> Source:
         module.end2end = True
     names = [yolo.names[index] for index in sorted(yolo.names)]
     return Source(network, Layout.NCHW, lambda pixels: _predict(module, pixels), names, end_to_end)
+
+
+def _explain(error: Exception) -> str:
+    if "Unsupported global" in str(error.__cause__):
+        return (
+            "holds objects that are no part of ultralytics' models, and to rebuild them can run any code; give "
+            "--trust-checkpoint if you trust whoever made the file"
+        )
+    return f"ultralytics cannot read it: {first_line(error.__cause__ or error)}; copy or train it again"
 
 
 def _network(yolo) -> Any:
