@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
 from export.errors import ManifestError
 
@@ -132,7 +132,8 @@ class Model(Entry):
         precision: of the served network. `calibration`: folder of pictures that int8 is calibrated on, and that
             a lower precision is judged on; `max_loss`: the largest loss of accuracy, as a share, that export tolerates.
         version: the version that is served; the newest by default.
-        max_batch_size: largest batch Triton builds. instances: processes (CPU). threads: per instance.
+        max_batch_size: largest batch Triton builds. instances: processes (CPU). threads: per instance,
+            0 for all cores.
     """
 
     name: Name
@@ -154,7 +155,7 @@ class Model(Entry):
     version: PositiveInt | None = None
     max_batch_size: PositiveInt = 8
     instances: PositiveInt = 1
-    threads: PositiveInt = 1
+    threads: NonNegativeInt = 0
 
     @model_validator(mode="after")
     def check_task(self) -> Self:

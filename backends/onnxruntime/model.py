@@ -8,7 +8,9 @@ The same `config.pbtxt` runs on both. Honoured, with the stock backend's meaning
 - `optimization { execution_accelerators }`: `openvino` for the CPU, `tensorrt` and `cuda` for the GPU, with their
   parameters; one that this ONNX Runtime was not built with is refused;
 - `parameters`: `intra_op_thread_count`, `inter_op_thread_count` (0: as many as cores), `execution_mode`
-  (0 sequential, 1 parallel), `enable_mem_arena`, `enable_mem_pattern`;
+  (0 sequential, 1 parallel), `enable_mem_arena`, `enable_mem_pattern`. On the CPU an `intra_op_thread_count` of 0
+  spreads the images of a batch over the cores, where the stock backend spreads each operator, whose parts wait for
+  each other;
 - dynamic batching: requests whose shapes agree run as one batch;
 - inputs, outputs and `max_batch_size` that the config leaves out are read from the ONNX file, unless Triton runs
   with --disable-auto-complete-config.
@@ -18,7 +20,10 @@ The format: https://github.com/triton-inference-server/onnxruntime_backend#readm
 """
 
 import json
+import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +77,14 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         path = find_network(config)
         on_gpu = args["model_instance_kind"] == "GPU"
+        options = make_options(config)
+        self._threads = 1
+        if not on_gpu and options.intra_op_num_threads == 0:
+            self._threads, options.intra_op_num_threads = count_threads(config), 1
+        self._pool = ThreadPoolExecutor(self._threads)
         providers = choose_providers(config, int(args["model_instance_device_id"]) if on_gpu else None)
         try:
-            self._session = onnxruntime.InferenceSession(path, make_options(config), providers=providers)
+            self._session = onnxruntime.InferenceSession(path, options, providers=providers)
         except Exception as error:  # ONNX Runtime's exceptions have no public base class.
             raise pb_utils.TritonModelException(f"cannot load {path}: {error}") from error
         self._output_names = [output["name"] for output in config["output"]]
@@ -94,12 +104,13 @@ class TritonPythonModel:
 
     def finalize(self) -> None:
         """Free the session's memory before the process ends."""
+        self._pool.shutdown()
         del self._session
 
     def _respond_alone(self, request: Any) -> Any:
         try:
             names = self._choose_outputs([request])
-            return make_response(names, self._session.run(names, read_feeds(request)))
+            return make_response(names, self._run(names, read_feeds(request)))
         except Exception as error:
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
 
@@ -111,9 +122,19 @@ class TritonPythonModel:
             names = self._choose_outputs(requests)
             batch = {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
             sizes = [len(next(iter(feed.values()))) for feed in feeds]
-            return list(split_responses(requests, names, self._session.run(names, batch), sizes))
+            return list(split_responses(requests, names, self._run(names, batch), sizes))
         except Exception:
             return [self._respond_alone(request) for request in requests]
+
+    def _run(self, names: Sequence[str], feeds: Feeds) -> list[np.ndarray]:
+        """Run one batch, in parts of its images if there are threads for them."""
+        parts = min(self._threads, len(next(iter(feeds.values())))) if self._batches else 1
+        if parts == 1:
+            return self._session.run(names, feeds)
+        pieces = {name: np.array_split(array, parts) for name, array in feeds.items()}
+        split = [{name: pieces[name][part] for name in pieces} for part in range(parts)]
+        results = list(self._pool.map(lambda part: self._session.run(names, part), split))
+        return [np.concatenate(rows) for rows in zip(*results, strict=True)]
 
     def _choose_outputs(self, requests: Iterable[Any]) -> list[str]:
         """The outputs that anybody asks for: ONNX Runtime computes no others."""
@@ -162,6 +183,12 @@ def find_network(config: Mapping[str, Any]) -> Path:
     if not path.is_file():
         raise pb_utils.TritonModelException(f"there is no {path}")
     return path
+
+
+def count_threads(config: Mapping[str, Any]) -> int:
+    """Threads that share the images of a batch: this instance's share of the cores."""
+    instances = sum(int(group.get("count", 1)) for group in config.get("instance_group", [])) or 1
+    return math.ceil(len(os.sched_getaffinity(0)) / instances)
 
 
 def make_options(config: Mapping[str, Any]) -> onnxruntime.SessionOptions:

@@ -13,5 +13,5 @@ class Analyze:
         self.pipeline = Pipeline.from_environment()
 
     @bentoml.api(route="/")
-    def analyze(self, photo: Path) -> dict:
-        return self.pipeline.answer(photo.read_bytes())
+    def analyze(self, file: Path) -> dict:
+        return self.pipeline.answer(file.read_bytes())

@@ -12,8 +12,8 @@ class Analyze(litserve.LitAPI):
     def setup(self, device: str) -> None:
         self.pipeline = Pipeline.from_environment()
 
-    async def decode_request(self, request: Request) -> bytes:
-        return await request.body()
+    def decode_request(self, request: Request) -> bytes:
+        return request["file"].file.read()  # LitServe has read the form
 
     def predict(self, photo: bytes) -> dict:
         return self.pipeline.answer(photo)

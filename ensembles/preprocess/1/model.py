@@ -8,7 +8,10 @@ none of them needs are left out then, and a JPEG is decoded no larger than the o
 """
 
 import json
+import math
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +30,18 @@ class TritonPythonModel:
         self.needs = json.loads(config["parameters"]["needs"]["string_value"])
         self.outputs = {output["name"] for output in config["output"]}
 
+        # The instances share the cores; decoders leave Python's lock while they work.
+        instances = sum(group["count"] for group in config["instance_group"])
+        self.threads = math.ceil(len(os.sched_getaffinity(0)) / instances)
+        self.pool = ThreadPoolExecutor(self.threads)
+
     def execute(self, requests):
-        return [self.respond(request) for request in requests]
+        if self.threads == 1 or len(requests) == 1:
+            return [self.respond(request) for request in requests]
+        return list(self.pool.map(self.respond, requests))
+
+    def finalize(self):
+        self.pool.shutdown()
 
     def respond(self, request):
         files = pb_utils.get_input_tensor_by_name(request, "IMAGE").as_numpy()
