@@ -7,6 +7,8 @@ COPY requirements/gateway.txt /tmp/gateway.txt
 RUN grep -E '^(numpy|Pillow|tritonclient)' /tmp/gateway.txt > /tmp/triton.txt \
     && PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --no-cache-dir -r /tmp/triton.txt
 
+RUN mkdir -p /var/cache/tensorrt && chown 1000:1000 /var/cache/tensorrt
+
 WORKDIR /service
 COPY serving serving
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

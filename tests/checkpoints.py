@@ -40,6 +40,38 @@ class TinyCaption(torch.nn.Module):
         return self.head(h), h, c
 
 
+class TinyAttention(torch.nn.Module):
+    """Show, Attend and Tell in small: soft attention over the picture's regions, which travel in the state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = torch.nn.Conv2d(3, 6, 5, stride=4)
+        self.embed = torch.nn.Embedding(len(WORDS), 6)
+        self.cell = torch.nn.LSTMCell(12, 12)
+        self.begin_h, self.begin_c = torch.nn.Linear(6, 12), torch.nn.Linear(6, 12)
+        self.of_region, self.of_state, self.score = torch.nn.Linear(6, 8), torch.nn.Linear(12, 8), torch.nn.Linear(8, 1)
+        self.gate = torch.nn.Linear(12, 6)
+        self.head = torch.nn.Linear(12, len(WORDS))
+
+    def encode(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        regions = self.encoder(images).flatten(2).transpose(1, 2)
+        mean = regions.mean(1)
+        return self.begin_h(mean), self.begin_c(mean), regions
+
+    def step(self, tokens: torch.Tensor, h: torch.Tensor, c: torch.Tensor, regions: torch.Tensor):
+        energy = self.score(torch.relu(self.of_region(regions) + self.of_state(h).unsqueeze(1)))
+        context = torch.sigmoid(self.gate(h)) * (energy.softmax(1) * regions).sum(1)
+        h, c = self.cell(torch.cat([self.embed(tokens), context], 1), (h, c))
+        return self.head(h), h, c, regions
+
+
+class Branching(TinyClassifier):
+    """Takes another way for dark pictures, which no ONNX graph of it can follow."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return super().forward(pixels if pixels.mean() > 0.1 else -pixels)
+
+
 def seeded(factory):
     torch.manual_seed(7)
     module = factory()
@@ -64,6 +96,34 @@ def save_keras(path: Path) -> None:
         keras.layers.Dense(1, activation="sigmoid"),
     ]
     keras.Sequential([keras.Input((16, 16, 1)), *layers]).save(path)
+
+
+def save_functional(path: Path) -> None:
+    """Two outputs, of which one is a softmax over three classes; colour 24x16, as autoencoders with a head have it."""
+    import export.frameworks.keras  # noqa: F401  # chooses the torch backend
+    import keras  # isort: skip
+
+    keras.utils.set_random_seed(7)
+    pixels = keras.Input((16, 24, 3))
+    features = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(pixels)
+    decoded = keras.layers.Conv2D(3, 3, padding="same", activation="sigmoid", name="decoded")(features)
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(features))
+    kind = keras.layers.Dense(3, activation="softmax", name="kind")(pooled)
+    keras.Model(pixels, [decoded, kind]).save(path)
+
+
+def functional_entry(folder: Path) -> str:
+    save_functional(folder / "kind.h5")
+    return """
+[models.kind]
+task = "classification"
+framework = "keras"
+checkpoint = "kind.h5"
+output = "kind"
+labels = ["cap", "helmet", "none"]
+geometry = { mode = "stretch", width = 24, height = 16 }
+pixels = { channels = "rgb", mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225] }
+"""
 
 
 def write_manifest(folder: Path, *entries: str) -> Path:
@@ -100,15 +160,35 @@ pixels = { channels = "bgr", mean = [0.4, 0.5, 0.6], std = [0.2, 0.2, 0.3] }
 """
 
 
-def caption_entry(folder: Path, beam_width: int = 3) -> str:
-    torch.save(seeded(TinyCaption).state_dict(), folder / "tell.pt")
+def script_entry(folder: Path) -> str:
+    """TorchScript brings its network along."""
+    torch.jit.script(seeded(TinyClassifier).eval()).save(folder / "script.pt")
+    return without_factory(torch_entry(folder), "script", "script.pt")
+
+
+def program_entry(folder: Path, fixed: bool = False) -> str:
+    """A `torch.export` program, with a free batch or with batch 1."""
+    shapes = None if fixed else ({0: torch.export.Dim.DYNAMIC},)
+    example = torch.rand(1 if fixed else 2, 3, 16, 16)
+    program = torch.export.export(seeded(TinyClassifier).eval(), (example,), dynamic_shapes=shapes)
+    torch.export.save(program, folder / "program.pt2")
+    return without_factory(torch_entry(folder), "single" if fixed else "program", "program.pt2")
+
+
+def without_factory(entry: str, name: str, checkpoint: str) -> str:
+    lines = entry.replace("models.colour", f"models.{name}").replace("colour.pt", checkpoint).splitlines()
+    return "\n".join(line for line in lines if not line.startswith("factory"))
+
+
+def caption_entry(folder: Path, beam_width: int = 3, network: type[torch.nn.Module] = TinyCaption) -> str:
+    torch.save(seeded(network).state_dict(), folder / "tell.pt")
     (folder / "words.json").write_text(json.dumps(WORDS))
     return f"""
 [models.tell]
 task = "caption"
 framework = "torch"
 checkpoint = "tell.pt"
-factory = "tests.checkpoints:TinyCaption"
+factory = "tests.checkpoints:{network.__name__}"
 geometry = {{ mode = "stretch", width = 32, height = 32 }}
 decoding = {{ vocabulary = "words.json", max_length = 9, beam_width = {beam_width} }}
 """

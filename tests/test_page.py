@@ -1,31 +1,36 @@
 """The page in a real Chromium, in front of the real server."""
 
-import base64
+import json
+import re
 import shutil
-from pathlib import Path
+import subprocess
+import threading
 
+import httpx
 import pytest
+from axe_core_python.selenium import Axe
 from selenium import webdriver
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
+from werkzeug.serving import make_server
 
+from gateway.app import create_app
+from gateway.keys import create_key
+from gateway.settings import Settings
 from tests.conftest import ROOT
+from tests.pictures import encode, gradient
 
 SAMPLE = ROOT / "examples" / "sample.jpg"
 PAGE = ROOT / "gateway" / "page"
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-# Gives the page a file as a drop or a paste does.
-HAND_OVER = """
-const [kind, name, base64] = arguments;
-const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-const transfer = new DataTransfer();
-transfer.items.add(new File([bytes], name, {type: "image/jpeg"}));
-const event = kind === "drop" ? new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true})
-  : new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true});
-document.body.dispatchEvent(event);
+COPY_PICTURE = """
+const done = arguments[arguments.length - 1];
+const canvas = Object.assign(document.createElement("canvas"), {width: 40, height: 30});
+canvas.getContext("2d").fillRect(5, 5, 20, 20);
+canvas.toBlob((png) => navigator.clipboard.write([new ClipboardItem({"image/png": png})]).then(() => done("copied"), done));
 """
 
 
@@ -46,8 +51,44 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def page(browser, gateway_url):
-    browser.get(gateway_url)
-    wait(browser, lambda: browser.find_element(By.ID, "models").text.startswith("Models:"))
+    return visit(browser, gateway_url)
+
+
+class OwnGateway:
+    """A gateway of a test's own, in this process, that can go away and come back at the same address."""
+
+    def __init__(self, **settings):
+        self._app, self._server = create_app(Settings(**settings)), None
+        self.start()
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        port = self.port if self._server else 0
+        self._server = make_server("127.0.0.1", port, self._app, threaded=True)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def start_gateway(triton_url):
+    started = []
+
+    def start(**settings):
+        started.append(OwnGateway(**{"triton_url": triton_url, **settings}))
+        return started[-1]
+
+    yield start
+    for gateway in started:
+        gateway.stop()
+
+
+def visit(browser, url, models="Models:"):
+    browser.get(url)
+    wait(browser, lambda: browser.find_element(By.ID, "models").text.startswith(models))
     return browser
 
 
@@ -59,8 +100,19 @@ def find(browser, selector):
     return browser.find_elements(By.CSS_SELECTOR, selector)
 
 
+def read(browser, selector):
+    """The text of the first match, shown or not."""
+    return browser.find_element(By.CSS_SELECTOR, selector).get_attribute("textContent")
+
+
 def choose(browser, *paths):
     browser.find_element(By.ID, "files").send_keys("\n".join(str(path) for path in paths))
+
+
+def drop(browser, path):
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 200, "data": data})
 
 
 def wait_for_status(browser, text):
@@ -75,88 +127,209 @@ def set_slider(browser, value):
     )
 
 
-def count_requests(browser):
+def list_requests(browser):
+    """The status of every call of the API, in their order."""
     return browser.execute_script(
-        "return performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/v1/')).length"
+        "return performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/v1/'))"
+        ".map((entry) => entry.responseStatus)"
     )
 
 
-@pytest.fixture(scope="module")
-def sample_base64():
-    return base64.b64encode(SAMPLE.read_bytes()).decode()
+def press(browser, *keys):
+    ActionChains(browser).send_keys(*keys).perform()
 
 
-@pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_drop_and_paste(page, sample_base64, kind):
-    page.execute_script(HAND_OVER, kind, "mine.jpg", sample_base64)
-    wait_for_status(page, "1 of 1 photos analysed")
+def test_dropped_photo(page):
+    drop(page, SAMPLE)
+    wait_for_status(page, "1 of 1 photo analysed")
     (card,) = find(page, "article")
-    assert card.find_element(By.TAG_NAME, "h2").text == "mine.jpg"
+    assert card.find_element(By.TAG_NAME, "h2").text == "sample.jpg"
     assert len(card.find_element(By.TAG_NAME, "figcaption").text.split()) > 2
-    bars = card.find_elements(By.TAG_NAME, "meter")
-    assert {bar.get_attribute("aria-label") for bar in bars} >= {"smiling: smiling", "sunglasses: sunglasses"}
-    assert " ms (upload" in card.find_element(By.CSS_SELECTOR, ".timings").text
+    bars = {bar.get_attribute("aria-label"): bar for bar in card.find_elements(By.CSS_SELECTOR, ".attributes meter")}
+    assert set(bars) >= {"smiling: smiling", "sunglasses: sunglasses"}
+    assert 0 < float(bars["smiling: smiling"].get_attribute("value")) < 1
+    timings = card.find_element(By.CSS_SELECTOR, ".timings").text
+    assert re.search(r"ms in all · upload \d+ ms · queue \d+ ms · inference \d+ ms · request \w{32}", timings)
+
+
+def test_dropped_folder(page, tmp_path):
+    (tmp_path / "below").mkdir()
+    shutil.copy(SAMPLE, tmp_path / "below" / "b.jpg")
+    (tmp_path / "a.png").write_bytes(encode(gradient()))
+    (tmp_path / "notes.txt").write_text("no picture")
+    drop(page, tmp_path)
+    wait_for_status(page, "2 of 2 photos analysed")
+    assert [heading.text for heading in find(page, "h2")] == ["a.png", "b.jpg"]
+
+
+def test_pasted_picture(page, gateway_url):
+    permissions = {"origin": gateway_url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    page.execute_cdp_cmd("Browser.grantPermissions", permissions)
+    assert page.execute_async_script(COPY_PICTURE) == "copied"
+    ActionChains(page).key_down(Keys.CONTROL).send_keys("v").key_up(Keys.CONTROL).perform()
+    wait_for_status(page, "1 of 1 photo analysed")
+    assert page.execute_script("return document.querySelector('article img').naturalWidth") == 40
 
 
 def test_slider_filters_without_a_request(page):
     choose(page, SAMPLE)
-    wait_for_status(page, "1 of 1 photos analysed")
-    requests = count_requests(page)
+    wait_for_status(page, "1 of 1 photo analysed")
+    requests = list_requests(page)
     set_slider(page, 0.05)
     many = len(find(page, "rect.box"))
+    assert len(find(page, ".objects li")) == many > 0
     set_slider(page, 0.95)
-    assert len(find(page, "rect.box")) == 0 < many
+    assert find(page, "rect.box") == []
     assert page.find_element(By.CSS_SELECTOR, ".objects li").text == "none at this score"
-    assert "min_score=0.95" in page.find_element(By.CSS_SELECTOR, ".curl pre").get_attribute("textContent")
-    assert count_requests(page) == requests
+    assert list_requests(page) == requests
+
+
+def test_boxes_lie_where_the_answer_says(page):
+    choose(page, SAMPLE)
+    wait_for_status(page, "1 of 1 photo analysed")
+    set_slider(page, 0.05)
+    image = json.loads(read(page, ".json pre"))["images"][0]
+    picture, best = page.find_element(By.CSS_SELECTOR, "article img").rect, find(page, "rect.box")[-1].rect
+    scale = picture["width"] / image["width"]
+    assert best["x"] == pytest.approx(picture["x"] + image["objects"][0]["box"]["x"] * scale, abs=3)
+    assert best["width"] == pytest.approx(image["objects"][0]["box"]["width"] * scale, abs=5)
+
+
+def test_curl_line_gives_the_json_that_is_shown(page):
+    choose(page, SAMPLE)
+    wait_for_status(page, "1 of 1 photo analysed")
+    set_slider(page, 0.1)
+    answer = subprocess.check_output(["bash", "-c", f"{read(page, '.curl pre')} -s"], cwd=SAMPLE.parent)
+    assert json.loads(answer) == json.loads(read(page, ".json pre"))
+
+
+def test_names_are_quoted_for_the_shell(page, tmp_path):
+    name = """it's a "photo"; $(x).jpg"""
+    shutil.copy(SAMPLE, tmp_path / name)
+    drop(page, tmp_path / name)
+    wait_for_status(page, "1 of 1 photo analysed")
+    answer = subprocess.check_output(["bash", "-c", f"{read(page, '.curl pre')} -s"], cwd=tmp_path)
+    assert json.loads(answer)["images"][0]["width"] == 512
 
 
 def test_several_photos_and_a_broken_one(page, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")
     choose(page, SAMPLE, broken)
-    wait_for_status(page, "1 of 2 photos analysed")
-    wait(page, lambda: any("accepted formats" in text.text for text in find(page, ".problem p")))
-    (problem,) = [card for card in find(page, "article") if "broken.jpg" in card.text]
-    assert problem.find_element(By.CSS_SELECTOR, "[role=alert]").is_displayed()
-    assert not problem.find_element(By.CSS_SELECTOR, ".again").is_displayed()
+    wait_for_status(page, "1 of 2 photos analysed, 1 failed")
+    (card,) = find(page, "article.failed")
+    assert card.find_element(By.TAG_NAME, "h2").text == "broken.jpg"
+    assert "accepted formats" in card.find_element(By.CSS_SELECTOR, "[role=alert]").text
+    assert not card.find_element(By.CSS_SELECTOR, ".again").is_displayed()
 
 
-def test_server_away_and_back(page):
-    page.execute_cdp_cmd("Network.enable", {})
-    offline = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
-    page.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, **offline})
+def test_a_format_that_the_browser_cannot_show(page, tmp_path):
+    photo = tmp_path / "a.ppm"
+    photo.write_bytes(encode(gradient(), "PPM"))
+    choose(page, photo)
+    wait_for_status(page, "1 of 1 photo analysed")
+    width = "return document.querySelector('article img').naturalWidth"
+    wait(page, lambda: page.execute_script(width) == 96)
+
+
+def test_server_away_and_back(browser, start_gateway):
+    gateway = start_gateway()
+    page = visit(browser, gateway.url)
+    gateway.stop()
     choose(page, SAMPLE)
-    wait(page, lambda: find(page, ".problem p")[0].text == "The service does not answer.")
-    page.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, **offline})
+    wait_for_status(page, "0 of 1 photo analysed, 1 failed")
+    assert page.find_element(By.CSS_SELECTOR, ".problem p").text == "The service does not answer."
+    gateway.start()
     page.find_element(By.CSS_SELECTOR, ".again").click()
-    wait_for_status(page, "1 of 1 photos analysed")
+    wait_for_status(page, "1 of 1 photo analysed")
 
 
-def test_keyboard_reaches_everything(page):
+def test_triton_away(browser, start_gateway):
+    away = "the inference server is busy or away; try again soon"
+    page = visit(browser, start_gateway(triton_url="127.0.0.1:9").url, away)
     choose(page, SAMPLE)
-    wait_for_status(page, "1 of 1 photos analysed")
+    wait(page, lambda: page.find_element(By.CSS_SELECTOR, ".waiting").text == f"{away} …")
+    wait_for_status(page, "0 of 1 photo analysed, 1 failed")
+    assert page.find_element(By.CSS_SELECTOR, ".problem p").text == away
+    assert page.find_element(By.CSS_SELECTOR, ".again").is_displayed()
+
+
+def test_a_busy_service_is_asked_again(browser, start_gateway, tmp_path):
+    page = visit(browser, start_gateway(rate_limit="2 per 3 seconds").url)
+    photos = [shutil.copy(SAMPLE, tmp_path / f"{number}.jpg") for number in range(2)]
+    choose(page, *photos)
+    wait_for_status(page, "2 of 2 photos analysed")
+    assert 429 in list_requests(page)
+
+
+def test_key_is_asked_for(browser, start_gateway):
+    key, entry = create_key("ana")
+    page = visit(browser, start_gateway(api_keys=entry).url, "a key is needed")
+    assert page.switch_to.active_element.get_attribute("id") == "key"
+    press(page, "guess", Keys.ENTER)
+    wait(page, lambda: page.find_element(By.ID, "models").text == "this key is not known")
+    page.find_element(By.ID, "key").clear()
+    page.find_element(By.ID, "key").send_keys(key, Keys.ENTER)
+    wait(page, lambda: page.find_element(By.ID, "models").text.startswith("Models:"))
+    choose(page, SAMPLE)
+    wait_for_status(page, "1 of 1 photo analysed")
+    assert '-H "Authorization: Bearer $API_KEY"' in read(page, ".curl pre")
+    assert key not in page.page_source
+
+
+def test_keyboard_reaches_and_works_everything(page):
+    choose(page, SAMPLE)
+    wait_for_status(page, "1 of 1 photo analysed")
     page.execute_script("document.activeElement.blur()")
     reached = []
-    for _ in range(9):
-        ActionChains(page).send_keys(Keys.TAB).perform()
-        element = page.switch_to.active_element
-        reached.append(element.get_attribute("id") or element.text)
-    assert reached[:6] == ["API", "files", "camera", "threshold", "clear", "The same with curl"]
+    while "JSON" not in reached and len(reached) < 12:
+        press(page, Keys.TAB)
+        reached.append(page.switch_to.active_element.get_attribute("id") or page.switch_to.active_element.text)
+        if reached[-1] == "threshold":
+            press(page, Keys.ARROW_RIGHT)
+    assert reached == ["API", "files", "camera", "threshold", "clear", "The same with curl", "JSON"]
+    assert page.find_element(By.ID, "threshold-value").text == "26 %"
+    press(page, Keys.ENTER)
+    assert '"images"' in page.find_element(By.CSS_SELECTOR, ".json pre").text
+    page.find_element(By.ID, "clear").send_keys(Keys.ENTER)
+    assert find(page, "article") == []
+    assert page.switch_to.active_element.get_attribute("id") == "files"
 
 
-def test_every_control_has_a_name(page):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(browser, gateway_url, tmp_path, scheme):
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    page = visit(browser, gateway_url)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    choose(page, SAMPLE, broken)
+    wait_for_status(page, "1 of 2 photos analysed, 1 failed")
+    for summary in find(page, "summary"):
+        if summary.is_displayed():
+            summary.click()
+    violations = Axe().run(page)["violations"]
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in violations] == []
+
+
+def test_nothing_sticks_out_on_a_narrow_phone(page):
+    phone = {"width": 320, "height": 700, "deviceScaleFactor": 2, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     choose(page, SAMPLE)
-    wait_for_status(page, "1 of 1 photos analysed")
-    for element in find(page, "input, button, meter, img"):
-        if element.is_displayed():
-            assert element.accessible_name, element.get_attribute("outerHTML")
+    wait_for_status(page, "1 of 1 photo analysed")
+    width = page.execute_script("return document.documentElement.scrollWidth")
+    page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert width == 320
 
 
 def test_nothing_is_refused_or_broken(page):
     choose(page, SAMPLE)
-    wait_for_status(page, "1 of 1 photos analysed")
-    assert [entry for entry in page.get_log("browser") if "/page/" in entry["message"]] == []
+    wait_for_status(page, "1 of 1 photo analysed")
+    page.get_log("browser")
+    page.refresh()
+    choose(page, SAMPLE)
+    wait_for_status(page, "1 of 1 photo analysed")
+    assert page.get_log("browser") == []
 
 
 def test_docs_show_the_routes(browser, gateway_url):
@@ -165,12 +338,21 @@ def test_docs_show_the_routes(browser, gateway_url):
     wait(browser, lambda: "/v1/analyze" in browser.execute_script(script))
 
 
-def test_page_is_small_and_brings_everything(gateway_url):
+@pytest.mark.parametrize("path", ["/", "/page/main.js", "/page/style.css", "/page/icon.svg"])
+def test_files_are_cached_and_checked(gateway_url, path):
+    first = httpx.get(gateway_url + path)
+    assert first.status_code == 200
+    assert "no-cache" in first.headers["Cache-Control"]
+    assert "default-src 'self'" in first.headers["Content-Security-Policy"]
+    assert httpx.get(gateway_url + path, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+
+
+def test_page_is_small_and_brings_everything():
     files = [path for path in PAGE.iterdir() if path.is_file()]
+    assert "index.html" in {path.name for path in files}
     assert sum(path.stat().st_size for path in files) < 100_000
     for path in files:
         text = path.read_text().replace("http://www.w3.org/", "")
         assert "http://" not in text
         assert "https://" not in text
         assert "style=" not in text
-    assert Path(PAGE / "index.html").is_file()

@@ -1,12 +1,17 @@
-// The calls to the service. An answer is {image, models, timings, milliseconds}; what goes wrong is a Problem.
+// The calls to the service. What goes wrong is a Problem.
 
 const LOWEST_SCORE = 0.05; // the slider's lowest: asked for once, filtered here
+const MOST_OBJECTS = 300;
+const ATTEMPTS = 4;
+const LONGEST_WAIT = 30; // seconds; a longer Retry-After is left to the person
 
 export class Problem extends Error {
-  constructor(detail, { status = 0, again = false } = {}) {
+  constructor(detail, { status = 0, wait = null, requestId = null } = {}) {
     super(detail);
     this.status = status;
-    this.again = again;
+    this.wait = wait; // seconds until it may be tried again, or null
+    this.requestId = requestId;
+    this.again = status === 0 || [429, 503, 504].includes(status);
   }
 }
 
@@ -22,19 +27,59 @@ export async function listModels() {
   return models;
 }
 
-export async function analyze(file) {
-  const body = new FormData();
-  body.append("file", file, file.name);
+// {image, models, milliseconds, timings, requestId}; `onWait` hears of a busy service before it is asked again.
+export async function analyze(file, onWait) {
   const started = performance.now();
-  const response = await call(`/v1/analyze?min_score=${LOWEST_SCORE}&max_objects=300`, { method: "POST", body });
+  const response = await insist(() => post(`/v1/analyze?${query(LOWEST_SCORE)}`, file), onWait);
   const { images, models } = await response.json();
-  const milliseconds = performance.now() - started;
-  return { image: images[0], models, milliseconds, timings: readTimings(response.headers.get("Server-Timing") ?? "") };
+  return {
+    image: images[0],
+    models,
+    milliseconds: performance.now() - started,
+    timings: readTimings(response.headers.get("Server-Timing") ?? ""),
+    requestId: response.headers.get("X-Request-ID"),
+  };
+}
+
+// The photo as a JPEG, for browsers that cannot show its own format. A detector that may tell no object draws nothing on it.
+export async function convert(file) {
+  const models = await listModels();
+  const { name } = models.find((model) => model.task === "detection") ?? models[0];
+  return (await post(`/v1/annotate?${new URLSearchParams({ features: name, max_objects: 0 })}`, file)).blob();
 }
 
 export function writeCurl(name, threshold) {
-  const quoted = `file=@${name}`.replaceAll("'", "'\\''");
-  return `curl -F '${quoted}' '${location.origin}/v1/analyze?min_score=${threshold}'`;
+  const path = name.replaceAll("\\", "\\\\").replaceAll('"', '\\"');
+  const authorization = key ? '-H "Authorization: Bearer $API_KEY" ' : "";
+  return `curl ${authorization}-F ${quote(`file=@"${path}"`)} ${quote(`${location.origin}/v1/analyze?${query(threshold)}`)}`;
+}
+
+function quote(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function query(threshold) {
+  return `min_score=${threshold}&max_objects=${MOST_OBJECTS}`;
+}
+
+function post(path, file) {
+  const body = new FormData();
+  body.append("file", file, file.name);
+  return call(path, { method: "POST", body });
+}
+
+// Asks again when the service says after how many seconds it may be asked.
+async function insist(ask, onWait) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (problem) {
+      const soon = problem instanceof Problem && problem.wait !== null && problem.wait <= LONGEST_WAIT;
+      if (attempt === ATTEMPTS || !soon) throw problem;
+      onWait(problem);
+      await new Promise((resolve) => { setTimeout(resolve, problem.wait * 1000); });
+    }
+  }
 }
 
 async function call(path, options = {}) {
@@ -43,12 +88,13 @@ async function call(path, options = {}) {
   try {
     response = await fetch(path, { ...options, headers });
   } catch {
-    throw new Problem("The service does not answer.", { again: true });
+    throw new Problem("The service does not answer.");
   }
   if (response.ok) return response;
   throw new Problem(await readDetail(response), {
     status: response.status,
-    again: [429, 503, 504].includes(response.status),
+    wait: readWait(response.headers.get("Retry-After")),
+    requestId: response.headers.get("X-Request-ID"),
   });
 }
 
@@ -58,6 +104,14 @@ async function readDetail(response) {
   } catch {
     return `The service answered with status ${response.status}.`;
   }
+}
+
+// Retry-After is a number of seconds or a date (RFC 9110, 10.2.3).
+function readWait(header) {
+  if (header === null) return null;
+  const seconds = Number(header);
+  const wait = Number.isNaN(seconds) ? (Date.parse(header) - Date.now()) / 1000 : seconds;
+  return Number.isNaN(wait) ? null : Math.max(0, wait);
 }
 
 function readTimings(header) {

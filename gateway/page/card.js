@@ -1,41 +1,72 @@
 // One photo's card: the picture with its boxes, and what was found. Filtering works on the answer that is here.
 
-import { writeCurl } from "/page/api.js";
+import { convert, Problem, writeCurl } from "/page/api.js";
+import { drawBoxes } from "/page/boxes.js";
+import { chooseColour, make, percent } from "/page/elements.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const template = document.querySelector("#card");
 
 export class Card {
   constructor(file, again) {
     this.file = file;
     this.answer = null;
+    this.failed = false;
+    this.objects = [];
     this.element = template.content.firstElementChild.cloneNode(true);
+    this.element.setAttribute("aria-label", file.name);
     this.find("h2").textContent = file.name;
-    this.show(file);
     this.find(".again").addEventListener("click", () => again(this));
     for (const button of this.element.querySelectorAll(".copy")) button.addEventListener("click", copy);
+    this.find("img").addEventListener("error", () => this.hidePicture());
+    this.show(file);
+    this.observer = new ResizeObserver(() => this.drawBoxes());
+    this.observer.observe(this.find("svg"));
   }
 
   find(selector) {
     return this.element.querySelector(selector);
   }
 
-  show(file) {
-    const picture = this.find("img");
-    picture.addEventListener("error", () => this.find(".picture").classList.add("unseen"));
-    picture.src = URL.createObjectURL(file);
+  show(blob) {
+    URL.revokeObjectURL(this.find("img").src);
+    this.find("img").src = URL.createObjectURL(blob);
+    this.find(".picture").classList.remove("unseen");
   }
 
-  wait() {
+  hidePicture() {
+    this.find(".picture").classList.add("unseen");
+    if (this.answer) this.convertPicture();
+  }
+
+  // Once: a second error means that the browser cannot show the JPEG either.
+  async convertPicture() {
+    if (this.converted) return;
+    this.converted = true;
+    try {
+      this.show(await convert(this.file));
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem; // the words for an unseen picture are already there
+    }
+  }
+
+  wait(words = "Looking …") {
+    this.setFailed(false);
     this.find(".waiting").hidden = false;
-    this.find(".problem").hidden = true;
+    this.find(".waiting").textContent = words;
   }
 
-  showProblem(problem) {
+  showProblem({ message, again, requestId }) {
+    this.setFailed(true);
     this.find(".waiting").hidden = true;
-    this.find(".problem").hidden = false;
-    this.find(".problem p").textContent = problem.message;
-    this.find(".again").hidden = !problem.again;
+    this.find(".problem p").textContent = message;
+    this.find(".again").hidden = !again;
+    this.find(".timings").textContent = requestId ? `request ${requestId}` : "";
+  }
+
+  setFailed(failed) {
+    this.failed = failed;
+    this.element.classList.toggle("failed", failed);
+    this.find(".problem").hidden = !failed;
   }
 
   showAnswer(answer, threshold) {
@@ -44,96 +75,91 @@ export class Card {
     this.find(".waiting").hidden = true;
     this.find("img").alt = image.caption?.text ?? this.file.name;
     this.find("figcaption").textContent = image.caption?.text ?? "";
-    this.find(".attributes").replaceChildren(...Object.entries(image.attributes ?? {}).flatMap(drawBars));
+    this.find(".attributes").replaceChildren(...Object.entries(image.attributes ?? {}).map(drawAttribute));
     this.find(".timings").textContent = describeTimings(answer);
-    this.find(".json pre").textContent = JSON.stringify({ images: [image], models: answer.models }, null, 2);
     for (const details of this.element.querySelectorAll("details")) details.hidden = false;
+    if (this.find(".picture").classList.contains("unseen")) this.convertPicture();
     this.filter(threshold);
   }
 
   filter(threshold) {
     if (!this.answer) return;
-    const { image } = this.answer;
-    const objects = (image.objects ?? []).filter((found) => found.score >= threshold);
-    this.drawBoxes(image, objects);
-    this.find(".objects").hidden = !image.objects;
-    const rows = objects.map(drawRow);
-    this.find(".objects ul").replaceChildren(...(rows.length ? rows : [make("li", "none at this score", "quiet")]));
+    const { image, models } = this.answer;
+    this.objects = (image.objects ?? []).filter((found) => found.score >= threshold);
+    this.drawBoxes();
+    this.listObjects();
+    const told = image.objects ? { ...image, objects: this.objects } : image;
+    this.find(".json pre").textContent = JSON.stringify({ images: [told], models }, null, 2);
     this.find(".curl pre").textContent = writeCurl(this.file.name, threshold);
   }
 
-  drawBoxes(image, objects) {
-    const svg = this.find("svg");
-    svg.setAttribute("viewBox", `0 0 ${image.width} ${image.height}`);
-    // Text of 13 pixels on the screen, whatever the photo's own size.
-    const size = (13 * image.width) / (this.find("img").clientWidth || image.width);
-    svg.replaceChildren(...objects.toReversed().flatMap((found) => drawBox(found, size)));
+  drawBoxes() {
+    if (this.answer) drawBoxes(this.find("svg"), this.answer.image, this.objects);
+  }
+
+  listObjects() {
+    this.find(".objects").hidden = !this.answer.image.objects;
+    const rows = this.objects.map((found, number) => this.makeRow(found, number));
+    this.find(".objects ul").replaceChildren(...(rows.length ? rows : [make("li", "none at this score", "quiet")]));
+  }
+
+  makeRow({ label, score }, number) {
+    const row = make("li");
+    const swatch = make("span", "", "swatch");
+    swatch.style.setProperty("background", chooseColour(label));
+    row.append(swatch, make("span", label), drawBar(label, score), make("span", percent(score), "number"));
+    row.addEventListener("pointerenter", () => this.point(number));
+    row.addEventListener("pointerleave", () => this.point(null));
+    return row;
+  }
+
+  // Dims every box but this one; null shows them all. The boxes were drawn last first.
+  point(number) {
+    const boxes = [...this.find("svg").children].reverse();
+    boxes.forEach((box, index) => box.classList.toggle("dim", number !== null && index !== number));
   }
 
   remove() {
+    this.observer.disconnect();
     URL.revokeObjectURL(this.find("img").src);
     this.element.remove();
   }
 }
 
-function drawBox({ label, score, box }, size) {
-  const colour = chooseColour(label);
-  const frame = makeSvg("rect", { ...box, class: "box", stroke: colour });
-  const text = makeSvg("text", { x: box.x + size * 0.3, y: Math.max(size, box.y - size * 0.3), "font-size": size });
-  text.textContent = `${label} ${score.toFixed(2)}`;
-  const width = text.textContent.length * size * 0.56 + size * 0.4;
-  const patch = makeSvg("rect", { x: box.x, y: Math.max(0, box.y - size * 1.25), width, height: size * 1.3, fill: colour });
-  const group = makeSvg("g", { class: "label" });
-  group.append(patch, text);
-  return [frame, group];
+function drawAttribute([name, { label: best, probabilities }]) {
+  const group = make("div", "", "attribute");
+  const list = make("ul");
+  const likeliest = Object.entries(probabilities).sort(([, one], [, other]) => other - one);
+  list.append(...likeliest.map(([label, share]) => {
+    const row = make("li", "", label === best ? "best" : "");
+    row.append(make("span", label), drawBar(`${name}: ${label}`, share), make("span", percent(share), "number"));
+    return row;
+  }));
+  group.append(make("h3", name), list);
+  return group;
 }
 
-function drawBars([name, { probabilities }]) {
-  return Object.entries(probabilities).flatMap(([label, probability]) => {
-    const term = make("dt", label);
-    term.append(make("span", probability.toFixed(2), "number"));
-    const bar = make("meter");
-    bar.value = probability;
-    bar.setAttribute("aria-label", `${name}: ${label}`);
-    const value = make("dd");
-    value.append(bar);
-    return [term, value];
-  });
+function drawBar(name, share) {
+  const bar = make("meter");
+  bar.value = share;
+  bar.setAttribute("aria-label", name);
+  return bar;
 }
 
-function drawRow({ label, score }) {
-  const row = make("li");
-  row.style.setProperty("--colour", chooseColour(label));
-  row.append(make("span", label), make("span", score.toFixed(2), "number"));
-  return row;
-}
-
-function describeTimings({ milliseconds, timings }) {
-  const parts = Object.entries(timings).map(([name, value]) => `${name} ${value.toFixed(0)}`);
-  return `${milliseconds.toFixed(0)} ms` + (parts.length ? ` (${parts.join(", ")})` : "");
-}
-
-function chooseColour(label) {
-  let hash = 7;
-  for (const letter of label) hash = (hash * 31 + letter.codePointAt(0)) % 360;
-  return `hsl(${hash} 75% 38%)`;
+function describeTimings({ milliseconds, timings, requestId }) {
+  const parts = Object.entries(timings).map(([name, value]) => `${name} ${value.toFixed(0)} ms`);
+  return [`${milliseconds.toFixed(0)} ms in all`, ...parts, ...(requestId ? [`request ${requestId}`] : [])].join(" · ");
 }
 
 async function copy({ target }) {
-  await navigator.clipboard.writeText(target.previousElementSibling.textContent);
+  const source = target.previousElementSibling;
+  if (navigator.clipboard) await navigator.clipboard.writeText(source.textContent);
+  else copySelected(source); // pages that came by plain http from another machine have no clipboard
   target.textContent = "Copied";
   setTimeout(() => { target.textContent = "Copy"; }, 1500);
 }
 
-function make(name, text = "", className = "") {
-  const element = document.createElement(name);
-  element.textContent = text;
-  if (className) element.className = className;
-  return element;
-}
-
-function makeSvg(name, attributes) {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return element;
+function copySelected(source) {
+  getSelection().selectAllChildren(source);
+  document.execCommand("copy");
 }

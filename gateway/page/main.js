@@ -2,6 +2,8 @@
 
 import { analyze, listModels, Problem, useKey } from "/page/api.js";
 import { Card } from "/page/card.js";
+import { percent } from "/page/elements.js";
+import { holdsFiles, readFiles } from "/page/incoming.js";
 
 const AT_ONCE = 4;
 const get = (id) => document.getElementById(id);
@@ -11,19 +13,18 @@ const waiting = [];
 let running = 0;
 
 function accept(files) {
-  const photos = [...files].filter((file) => file.size > 0 || file.name);
-  for (const file of photos) {
-    const card = new Card(file, ask);
+  const added = [...files].map((file) => new Card(file, ask));
+  get("results").prepend(...added.map((card) => card.element));
+  for (const card of added) {
     cards.add(card);
-    get("results").prepend(card.element);
     ask(card);
   }
-  get("controls").hidden = cards.size === 0;
 }
 
 function ask(card) {
   card.wait();
   waiting.push(card);
+  tell();
   work();
 }
 
@@ -32,11 +33,12 @@ async function work() {
   running += 1;
   const card = waiting.shift();
   try {
-    card.showAnswer(await analyze(card.file), Number(slider.value));
+    const answer = await analyze(card.file, (problem) => card.wait(`${problem.message} …`));
+    card.showAnswer(answer, Number(slider.value));
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     card.showProblem(problem);
-    if (problem.status === 401) get("key-form").hidden = false;
+    if (problem.status === 401) askForKey();
   } finally {
     running -= 1;
     tell();
@@ -45,17 +47,36 @@ async function work() {
 }
 
 function tell() {
-  const done = [...cards].filter((card) => card.answer).length;
-  get("status").textContent = cards.size ? `${done} of ${cards.size} photos analysed` : "";
+  const all = [...cards];
+  const done = all.filter((card) => card.answer).length;
+  const failed = all.filter((card) => card.failed).length;
+  get("status").textContent = all.length ? describeProgress(all.length, done, failed) : "";
+  get("clear").hidden = all.length === 0;
+  get("filter").hidden = !all.some((card) => card.answer?.image.objects);
+  document.body.classList.toggle("busy", all.length > 0);
+}
+
+function describeProgress(all, done, failed) {
+  return `${done} of ${all} ${all === 1 ? "photo" : "photos"} analysed${failed ? `, ${failed} failed` : ""}`;
 }
 
 function clear() {
   waiting.length = 0;
   for (const card of cards) card.remove();
   cards.clear();
-  get("controls").hidden = true;
   tell();
   get("files").focus();
+}
+
+function filter() {
+  get("threshold-value").textContent = percent(slider.value);
+  slider.setAttribute("aria-valuetext", percent(slider.value));
+  for (const card of cards) card.filter(Number(slider.value));
+}
+
+function askForKey() {
+  get("key-form").hidden = false;
+  get("key").focus();
 }
 
 async function introduce() {
@@ -63,7 +84,9 @@ async function introduce() {
     const names = (await listModels()).map((model) => model.name);
     get("models").textContent = `Models: ${names.join(", ")}`;
   } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
     get("models").textContent = problem.message;
+    if (problem.status === 401) askForKey();
   }
 }
 
@@ -74,29 +97,34 @@ for (const id of ["files", "camera"]) {
   });
 }
 
-let depth = 0; // of nested elements that the dragged files are over
-addEventListener("dragenter", () => { depth += 1; get("drop").classList.add("over"); });
-addEventListener("dragleave", () => { depth -= 1; if (!depth) get("drop").classList.remove("over"); });
-addEventListener("dragover", (event) => event.preventDefault());
-addEventListener("drop", (event) => {
+function showTarget(shown) {
+  get("drop").classList.toggle("over", shown);
+}
+addEventListener("dragover", (event) => {
+  if (!holdsFiles(event.dataTransfer)) return;
   event.preventDefault();
-  depth = 0;
-  get("drop").classList.remove("over");
-  accept(event.dataTransfer.files);
+  showTarget(true);
 });
-addEventListener("paste", (event) => accept(event.clipboardData.files));
+addEventListener("dragleave", (event) => { if (event.relatedTarget === null) showTarget(false); });
+addEventListener("drop", async (event) => {
+  showTarget(false);
+  if (!holdsFiles(event.dataTransfer)) return;
+  event.preventDefault();
+  accept(await readFiles(event.dataTransfer));
+});
+addEventListener("paste", async (event) => {
+  if (holdsFiles(event.clipboardData)) accept(await readFiles(event.clipboardData));
+});
 
-slider.addEventListener("input", () => {
-  get("threshold-value").textContent = Number(slider.value).toFixed(2);
-  for (const card of cards) card.filter(Number(slider.value));
-});
+slider.addEventListener("input", filter);
 get("clear").addEventListener("click", clear);
 get("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   useKey(get("key").value);
   get("key-form").hidden = true;
   introduce();
-  for (const card of cards) if (!card.answer) ask(card);
+  for (const card of cards) if (card.failed) ask(card);
 });
 
+filter();
 introduce();
