@@ -143,7 +143,7 @@ def test_serving_refuses_plans_of_another_machine(folder, tensorrt, monkeypatch)
     check_plans([folder / "networks"])
     other = Fingerprint("NVIDIA H100", "9.0", HERE.driver, HERE.tensorrt)
     monkeypatch.setattr("serving.fingerprint.read_fingerprint", lambda: other)
-    with pytest.raises(InstallationError, match="was built for .*NVIDIA L4"):
+    with pytest.raises(InstallationError, match=r"was built for .*NVIDIA L4"):
         check_plans([folder / "networks"])
 
 

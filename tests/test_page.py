@@ -30,7 +30,8 @@ COPY_PICTURE = """
 const done = arguments[arguments.length - 1];
 const canvas = Object.assign(document.createElement("canvas"), {width: 40, height: 30});
 canvas.getContext("2d").fillRect(5, 5, 20, 20);
-canvas.toBlob((png) => navigator.clipboard.write([new ClipboardItem({"image/png": png})]).then(() => done("copied"), done));
+const write = (png) => navigator.clipboard.write([new ClipboardItem({"image/png": png})]);
+canvas.toBlob((png) => write(png).then(() => done("copied"), done));
 """
 
 

@@ -40,7 +40,7 @@ class CaptionNetwork(nn.Module):
         self.output = nn.Linear(hidden, vocabulary_size)
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Grey images float32 [N, 1, 128, 128] in [-1, 1] to features [N, 192] and where the face is, logits [N, 64]."""
+        """Grey images float32 [N, 1, 128, 128] in [-1, 1] to features [N, 192] and the face's place, logits [N, 64]."""
         features = self.encoder(images)
         place = self.place(features).flatten(1)
         attended = (features.flatten(2) * place.softmax(dim=1)[:, None]).sum(dim=2)
