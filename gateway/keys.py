@@ -82,5 +82,7 @@ def protect(app: Flask, blueprints: list[Blueprint], settings: Settings) -> None
     if not settings.rate_limit:
         return
     limiter = Limiter(identify_client, app=app, storage_uri=settings.rate_limit_storage, headers_enabled=True)
+    # One count over all routes, whichever a client takes.
+    limit = limiter.shared_limit(settings.rate_limit, "gateway", error_message="too many requests; come again later")
     for blueprint in blueprints:
-        limiter.limit(settings.rate_limit, error_message="too many requests; come again later")(blueprint)
+        limit(blueprint)

@@ -12,6 +12,21 @@ from PIL import Image, ImageFile, ImageOps
 from PIL.Image import open as open_image  # by this name: ultralytics replaces PIL.Image.open when it is imported
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+# What files that Pillow cannot open may be, by a mark near their beginning; the first that fits counts.
+CONTENT = {
+    b"\xff\xd8\xff": "a JPEG file that is broken or cut off",
+    b"\x89png": "a PNG file that is broken or cut off",
+    b"ftyphei": "a HEIC photo",
+    b"ftypmif1": "a HEIC photo",
+    b"ftypisom": "a video",
+    b"ftypmp4": "a video",
+    b"ftypqt": "a video",
+    b"%pdf": "a PDF document",
+    b"<svg": "an SVG drawing",
+    b"<html": "a web page",
+    b"<!doctype html": "a web page",
+    b"pk\x03\x04": "an archive or an office document",
+}
 ORIENTATION_TAG = 0x0112
 LETTERBOX_GREY = (114, 114, 114)  # the padding that YOLO models are trained with
 
@@ -97,18 +112,20 @@ def decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture:
     Raises:
         BadImage: no image, an unsupported format, a broken file, or more than `max_pixels` pixels.
     """
+    image = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on odd metadata are of no use to anybody here
-            return _decode(data, geometries, max_pixels)
+            image = open_image(io.BytesIO(data), formats=FORMATS)
+            return _decode(image, geometries, max_pixels)
     except BadImage:
         raise
     except Exception as error:  # decoders raise nearly anything on broken files
-        raise BadImage(f"cannot decode image: {_describe(error, data)}") from error
+        found = _name_content(data) if image is None else _describe_failure(image, data, error)
+        raise BadImage(f"cannot decode image: {found}; accepted formats are {', '.join(FORMATS)}") from error
 
 
-def _decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture:
-    image = open_image(io.BytesIO(data), formats=FORMATS)
+def _decode(image: Image.Image, geometries: list[Geometry], max_pixels: int) -> Picture:
     if image.width * image.height > max_pixels:
         raise BadImage(f"image has {image.width * image.height} pixels, at most {max_pixels} are accepted")
     orientation = image.getexif().get(ORIENTATION_TAG, 1)
@@ -148,12 +165,17 @@ def _from_deep(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
 
 
-def _describe(error: Exception, data: bytes) -> str:
-    """What was found and what is accepted, without Python's object addresses."""
+def _describe_failure(image: Image.Image, data: bytes, error: Exception) -> str:
+    """What is wrong with a file of a known format, in words for people who know neither Python nor Pillow."""
+    # Pillow words these for readers; other errors are about its own insides.
+    reason = f": {error}" if isinstance(error, OSError | ValueError) else ""
+    return f"a {image.format} file of {len(data)} bytes that is broken, cut off or of a rare kind{reason}"
+
+
+def _name_content(data: bytes) -> str:
+    """What a file that is no accepted picture seems to be."""
     if not data:
         return "the file is empty"
-    if isinstance(error, Image.UnidentifiedImageError):
-        return (
-            f"{len(data)} bytes that begin with {data[:8]!r} are in none of the accepted formats {', '.join(FORMATS)}"
-        )
-    return f"{type(error).__name__}: {error}"
+    start = data[:64].lower()
+    name = next((name for mark, name in CONTENT.items() if mark in start), "")
+    return name or f"{len(data)} bytes of an unknown kind, beginning with {data[:8].hex(' ')}"
