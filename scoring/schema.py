@@ -23,7 +23,8 @@ from enum import StrEnum
 import pyarrow as pa
 
 METADATA_KEY = b"scoring"
-MANIFEST = "scoring.json"
+# The underscore keeps it out of what Parquet readers take for data.
+MANIFEST = "_scoring.json"
 PARTS = "part-*.parquet"
 
 OBJECT = pa.struct([("label", pa.string())] + [(name, pa.float32()) for name in ("score", "x", "y", "width", "height")])

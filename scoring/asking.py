@@ -1,0 +1,64 @@
+"""Asks Triton for a photo, again and again where that may help."""
+
+import threading
+import time
+
+import grpc
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+from tenacity.nap import sleep_using_event
+
+from scoring.answers import RETRIES, Retry, Row, describe_answer, describe_failure, list_outputs
+from scoring.schema import Model
+from scoring.triton import Triton
+
+FEW_TIMES = 3
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 10.0
+
+
+class Asker:
+    """Thread-safe. `patience`: seconds for which a photo is asked for again while the service is busy or away.
+
+    Once the service has answered nobody for that long, photos get one try each, so that a run ends.
+    """
+
+    def __init__(self, triton: Triton, models: tuple[Model, ...], min_score: float, patience: float) -> None:
+        self._triton, self._models, self._min_score, self._patience = triton, models, min_score, patience
+        self._outputs = list_outputs(models)
+        self._stopping = threading.Event()
+        self._last_answer = time.monotonic()
+        self._retrying = Retrying(
+            retry=retry_if_exception(lambda error: find_retry(error) is not Retry.NEVER),
+            wait=wait_random_exponential(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS),
+            stop=self._gives_up,
+            sleep=sleep_using_event(self._stopping),
+            reraise=True,
+        )
+
+    def ask(self, image: bytes) -> Row:
+        """The columns that a photo's answer fills, or `error`; and `seconds`."""
+        began = time.monotonic()
+        try:
+            row = describe_answer(
+                self._retrying(self._triton.infer, image, self._outputs), self._models, self._min_score
+            )
+            self._last_answer = time.monotonic()
+        except grpc.RpcError as error:
+            row = describe_failure(error)
+        return row | {"seconds": time.monotonic() - began}
+
+    def stop(self) -> None:
+        """Whoever waits gives up."""
+        self._stopping.set()
+
+    def _gives_up(self, state: RetryCallState) -> bool:
+        assert state.outcome is not None
+        if self._stopping.is_set():
+            return True
+        if find_retry(state.outcome.exception()) is Retry.A_FEW_TIMES:
+            return state.attempt_number >= FEW_TIMES
+        waited = max(state.seconds_since_start or 0.0, time.monotonic() - self._last_answer)
+        return waited >= self._patience
+
+
+def find_retry(error: BaseException | None) -> Retry:
+    return RETRIES.get(error.code(), Retry.NEVER) if isinstance(error, grpc.RpcError) else Retry.NEVER

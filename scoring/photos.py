@@ -1,0 +1,115 @@
+"""A photo of the sources: its name, and the place that its bytes are read from when its turn comes."""
+
+import os
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from scoring.storage import open_file
+
+# Far above any photo; a video or a disk image with a photo's name must not fill the memory.
+MAX_BYTES = 64 * 1024 * 1024
+reading_cells = threading.Lock()
+
+
+class Unreadable(Exception):
+    """The photo's bytes cannot be had; the message says why."""
+
+
+class Place(Protocol):
+    """Where the bytes of a photo are."""
+
+    def read(self) -> bytes:
+        """Raises OSError, Unreadable, ValueError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """`source`: what the dataset calls it."""
+
+    source: str
+    place: Place
+
+    def read(self) -> bytes:
+        """The encoded file.
+
+        Raises:
+            Unreadable: it is not there, too large, or its store does not give it.
+        """
+        try:
+            return self.place.read()
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFile:
+    location: str
+
+    def read(self) -> bytes:
+        with open_file(self.location) as file:
+            check_size(file.seek(0, os.SEEK_END))
+            file.seek(0)
+            return file.read()
+
+
+@dataclass(frozen=True, slots=True)
+class TarMember:
+    """`size` bytes from `offset` of an uncompressed tar file."""
+
+    location: str
+    offset: int
+    size: int
+
+    def read(self) -> bytes:
+        check_size(self.size)
+        with open_file(self.location) as file:
+            file.seek(self.offset)
+            content = file.read(self.size)
+        if len(content) < self.size:
+            raise Unreadable("the shard ends in the middle of the photo")
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One row of a Parquet file's bytes column."""
+
+    location: str
+    column: str
+    group: int
+    row: int
+
+    def read(self) -> bytes:
+        with reading_cells:
+            content = read_group(self.location, self.column, self.group)[self.row].as_py()
+        if content is None:
+            raise Unreadable("the row has no photo")
+        check_size(len(content))
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """A row that names no photo, or a shard whose rest is lost."""
+
+    why: str
+
+    def read(self) -> bytes:
+        raise Unreadable(self.why)
+
+
+@lru_cache(maxsize=2)
+def read_group(location: str, column: str, group: int) -> pa.ChunkedArray:
+    """A row group's column: Parquet has no smaller unit that can be read by itself."""
+    with open_file(location) as file:
+        return parquet.ParquetFile(file).read_row_group(group, columns=[column]).column(0)
+
+
+def check_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise Unreadable(f"{size:,} bytes are more than a photo's {MAX_BYTES:,}")
