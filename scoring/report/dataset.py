@@ -1,0 +1,102 @@
+"""A run: the Parquet dataset that `python -m scoring` wrote, read column by column and batch by batch."""
+
+import glob
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import fsspec
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from scoring.report.errors import ReportError
+from scoring.schema import PARTS, Model, Task, read_metadata
+
+ROWS_PER_BATCH = 65536
+
+
+@dataclass(frozen=True)
+class Run:
+    """One scored dataset. `models` by name, as the schema's metadata tells them."""
+
+    folder: str
+    dataset: ds.Dataset
+    models: dict[str, Model]
+
+    @property
+    def columns(self) -> list[str]:
+        return self.dataset.schema.names
+
+    @property
+    def classifiers(self) -> list[str]:
+        """Columns that hold the probability of a classifier's positive label."""
+        models = self.models.values()
+        return [each.name for each in models if each.task is Task.CLASSIFICATION and each.name in self.columns]
+
+    def only(self, *names: str) -> list[str]:
+        """Those of the columns that this run has."""
+        return [name for name in names if name in self.columns]
+
+    def batches(self, columns: Sequence[str], *, good: bool = False) -> Iterator[pa.RecordBatch]:
+        """The columns, batch after batch; `good` leaves out the rows that have an error.
+
+        Raises ReportError when a part cannot be read.
+        """
+        chosen = ds.field("error").is_null() if good else None
+        scanner = self.dataset.scanner(
+            columns=list(columns), filter=chosen, batch_size=ROWS_PER_BATCH, batch_readahead=4, fragment_readahead=1
+        )
+        try:
+            yield from scanner.to_batches()
+        except (pa.ArrowException, OSError) as error:
+            raise ReportError(f"cannot read {self.folder}: {first_line(error)}") from error
+
+    def read(self, columns: Sequence[str], *, good: bool = False) -> pa.Table:
+        """The columns in memory."""
+        schema = pa.schema([self.dataset.schema.field(name) for name in columns])
+        return pa.Table.from_batches(self.batches(columns, good=good), schema)
+
+
+def open_run(folder: str) -> Run:
+    """The dataset of a local folder or an fsspec URL. Raises ReportError if there is none, or it has no classifier."""
+    try:
+        filesystem, path = fsspec.core.url_to_fs(folder)
+        parts = sorted(filesystem.glob(f"{glob.escape(path.rstrip('/'))}/{PARTS}"))
+    except (OSError, ValueError, ImportError) as error:
+        raise ReportError(f"cannot look into {folder}: {first_line(error)}") from error
+    if not parts:
+        raise ReportError(f"{folder} holds no {PARTS}; give the folder that `python -m scoring --out` wrote")
+    try:
+        dataset = ds.dataset(parts, filesystem=filesystem, format="parquet")
+    except (pa.ArrowException, OSError) as error:
+        raise ReportError(f"cannot read {folder}: {first_line(error)}") from error
+    missing = {"source", "error"} - set(dataset.schema.names)
+    if missing:
+        raise ReportError(f"{folder} lacks the columns {sorted(missing)}; `python -m scoring` writes them")
+    run = Run(folder, dataset, read_models(folder, dataset.schema))
+    if not run.classifiers:
+        raise ReportError(f"{folder} has no classifier columns; score with a classifier among --outputs")
+    return run
+
+
+def read_models(folder: str, schema: pa.Schema) -> dict[str, Model]:
+    """The models that the schema's metadata describes. Raises ReportError when it does not."""
+    try:
+        cards = read_metadata(schema)["models"]
+        return {name: Model.from_card(name, {"outputs": []} | card) for name, card in cards.items()}
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise ReportError(
+            f"{folder} does not describe its models; `python -m scoring` writes datasets that do"
+        ) from error
+
+
+def require(run: Run, column: str, flag: str) -> pa.DataType:
+    """The column's type. Raises ReportError, with the columns that there are, if it is not in the dataset."""
+    if column not in run.columns:
+        raise ReportError(f"{flag} {column}: no such column in {run.folder}; it has {', '.join(run.columns)}")
+    return run.dataset.schema.field(column).type
+
+
+def first_line(error: BaseException) -> str:
+    """The start of a foreign message, for a one-line error."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

@@ -1,0 +1,56 @@
+"""The HTML page, one file that loads nothing, and the CSV files beside it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import fsspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from scoring.report.dataset import first_line
+from scoring.report.errors import ReportError
+from scoring.report.section import Section
+
+HERE = Path(__file__).parent
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Report:
+    folder: str
+    sections: list[Section]
+
+
+def write_report(report: Report, out: str) -> str:
+    """Write the page and the CSV files into a folder (a path or an fsspec URL); gives the page's path.
+
+    Raises ReportError when it cannot be written.
+    """
+    files = {PAGE: render(report)}
+    for section in report.sections:
+        for table in section.tables:
+            files[f"{table.name}.csv"] = table.frame.to_csv(index=False)
+    try:
+        filesystem, folder = fsspec.core.url_to_fs(out)
+        filesystem.makedirs(folder, exist_ok=True)
+        for name, text in files.items():
+            filesystem.pipe_file(f"{folder.rstrip('/')}/{name}", text.encode("utf-8", "replace"))
+    except (OSError, ValueError, ImportError) as error:
+        raise ReportError(f"cannot write to {out}: {first_line(error)}") from error
+    return f"{out.rstrip('/')}/{PAGE}"
+
+
+def render(report: Report) -> str:
+    """Whatever came out of photos, models and tables is escaped; only our own plots are markup."""
+    style = Markup((HERE / "style.css").read_text())
+    return template().render(report=report, style=style, made=datetime.now(UTC))
+
+
+@cache
+def template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("page.html.j2")

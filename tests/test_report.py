@@ -1,0 +1,267 @@
+"""`python -m scoring report`: the page, its tables, and what it refuses. The datasets have known contents."""
+
+import csv
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from scoring.__main__ import main
+from tests.pictures import encode, gradient
+from tests.scored import MODELS, make_columns, write_run
+
+HOSTILE = '"\'><script>alert(1)</script><img src=http://evil.example/x>font: 1px id="a_1" #010101'
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("run"), make_columns(1200, 60, effect=8))
+
+
+@pytest.fixture(scope="module")
+def full(run, tmp_path_factory):
+    """Folder of a report with everything."""
+    other = write_run(tmp_path_factory.mktemp("other"), make_columns(1000, 60, effect=8, seed=1))
+    out = tmp_path_factory.mktemp("report")
+    flags = ["--by", "user", "--outcome", "likes", "--compare", str(other), "--thumbnails"]
+    assert main(["report", str(run), "--out", str(out), *flags]) == 0
+    return out
+
+
+class Page(HTMLParser):
+    """What a page loads, its open elements, its text, and the `<data>` values by table."""
+
+    VOID = frozenset({"meta", "img"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.open: list[str] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self.text = ""
+        self.tags: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.tags.add(tag)
+        self.loads += [values[name] for name in ("src", "href", "xlink:href", "srcset", "data") if values.get(name)]
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.table = self.tables.setdefault(values["id"].removeprefix("table-"), [])
+        if tag == "tr":
+            self.table.append([])
+        if tag == "data":
+            self.table[-1].append(values["value"])
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        self.handle_endtag(tag)
+
+    def handle_data(self, data):
+        self.text += data
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def read_page(folder) -> tuple[str, Page]:
+    text = (folder / "report.html").read_text()
+    return text, Page(text)
+
+
+def read_csv(path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_page_loads_nothing(full):
+    text, page = read_page(full)
+    assert page.open == []
+    assert not page.tags & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    assert [load for load in page.loads if not load.startswith(("#", "data:image/jpeg;base64,"))] == []
+    assert "@import" not in text
+    assert re.findall(r"url\((?!#)", text) == []
+    assert "default-src 'none'" in text
+
+
+def test_every_number_of_a_table_is_in_its_csv_file(full):
+    _, page = read_page(full)
+    shown = {name: [value for row in rows for value in row] for name, rows in page.tables.items()}
+    assert {"errors", "models", "shares", "outcome", "outcome_differences", "person_groups", "drift", "changed"} <= set(
+        shown
+    )
+    for name, values in shown.items():
+        rows = read_csv(full / f"{name}.csv")
+        known = sorted(float(value) for row in rows for value in row.values() if is_number(value))
+        assert sorted(map(float, values)) == [value for value in known if value in set(map(float, values))], name
+        assert len(page.tables[name]) == len(rows) + 1, name
+
+
+def is_number(text: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", text) is not None
+
+
+def test_counts_are_those_of_the_dataset(full):
+    text, _ = read_page(full)
+    assert "1,200 photos were scored; 30 of them (2.5 %) gave an error" in text
+    (error,) = read_csv(full / "errors.csv")
+    assert error == {
+        "error": "picture: preprocess: cannot decode image",
+        "photos": "30",
+        "share": "0.025",
+        "example": "photos/39.jpg",
+    }
+    columns = make_columns(1200, 60, effect=8)
+    shares = {row["attribute"]: row for row in read_csv(full / "shares.csv")}
+    for name in ("smiling", "sunglasses"):
+        values = [value for value in columns[name] if value is not None]
+        assert int(shares[name]["photos"]) == len(values)
+        assert int(shares[name]["yes"]) == sum(value >= 0.5 for value in values)
+    found = [each for objects in columns["objects"] if objects is not None for each in objects]
+    objects = {row["label"]: int(row["objects"]) for row in read_csv(full / "objects.csv")}
+    assert objects == {label: sum(each["label"] == label for each in found) for label in ("circle", "square")}
+    words = {row["word"]: int(row["photos"]) for row in read_csv(full / "words.csv")}
+    captions = [caption for caption in columns["caption"] if caption is not None]
+    assert words == {"person": len(captions), "sunglasses": sum("sunglasses" in caption for caption in captions)}
+    persons = read_csv(full / "persons.csv")
+    assert len(persons) == 60
+    assert sum(int(row["photos"]) for row in persons) == 1170
+
+
+def test_histograms_hold_every_photo(full):
+    rows = read_csv(full / "probabilities.csv")
+    for name in ("smiling", "sunglasses"):
+        assert sum(int(row["photos"]) for row in rows if row["attribute"] == name) == 1170
+
+
+@pytest.mark.parametrize(
+    ("flags", "missing"),
+    [
+        ([], ["Persons", "Outcome", "Compared", "Examples"]),
+        (["--by", "user"], ["Outcome", "Compared", "Examples"]),
+        (["--outcome", "likes"], ["Persons", "Compared", "Examples"]),
+    ],
+)
+def test_only_what_was_asked_for_is_on_the_page(run, tmp_path, flags, missing):
+    assert main(["report", str(run), "--out", str(tmp_path), *flags]) == 0
+    text, page = read_page(tmp_path)
+    assert page.open == []
+    assert [word for word in missing if re.search(f"<h2[^>]*>{word}", text)] == []
+    assert ("association, not cause" in text) == ("--outcome" in flags)
+    assert "data:image" not in text.replace("img-src data:", "")
+
+
+def test_the_report_lies_in_the_dataset_unless_told_otherwise(tmp_path):
+    folder = write_run(tmp_path / "run", make_columns(80, 5, 0))
+    assert main(["report", str(folder)]) == 0
+    assert (folder / "_report" / "report.html").is_file()
+    assert main(["report", str(folder)]) == 0
+
+
+def test_text_of_strangers_stays_text(tmp_path):
+    columns = make_columns(200, 10, 0)
+    columns["user"] = [HOSTILE + user for user in columns["user"]]
+    columns["source"] = [HOSTILE] * 200
+    columns["caption"] = [caption and HOSTILE for caption in columns["caption"]]
+    columns["error"] = [error and f"picture: {HOSTILE}" for error in columns["error"]]
+    columns["objects"] = [found and [each | {"label": HOSTILE} for each in found] for found in columns["objects"]]
+    folder = write_run(tmp_path / "run", columns)
+    assert main(["report", str(folder), "--by", "user", "--thumbnails"]) == 0
+    _, page = read_page(folder / "_report")
+    assert page.open == []
+    assert "script" not in page.tags
+    assert [load for load in page.loads if not load.startswith("#")] == []
+    assert page.text.count(HOSTILE) >= 2
+
+
+def test_thumbnails_are_small_pictures_in_the_page(tmp_path):
+    columns = make_columns(60, 5, 0)
+    for number in range(40):
+        (tmp_path / f"{number}.png").write_bytes(encode(gradient()))
+    columns["source"] = [str(tmp_path / f"{number}.png") for number in range(60)]
+    folder = write_run(tmp_path / "run", columns)
+    assert main(["report", str(folder), "--thumbnails"]) == 0
+    text, _ = read_page(folder / "_report")
+    assert text.count('src="data:image/jpeg;base64,') > 6
+    assert "cannot be read" in text
+    assert len(text) < 1_000_000
+
+
+def test_mixed_versions_are_told(tmp_path):
+    columns = make_columns(80, 5, 0)
+    columns["models"] = columns["models"][:40] + [[("smiling", "2 ffff")]] * 40
+    folder = write_run(tmp_path / "run", columns)
+    assert main(["report", str(folder)]) == 0
+    assert "More than one version of smiling answered" in read_page(folder / "_report")[0]
+
+
+def test_a_run_without_captions_objects_and_good_photos(tmp_path):
+    columns = make_columns(50, 5, 0)
+    columns["error"] = ["source: no such file"] * 50
+    columns["smiling"] = [None] * 50
+    folder = write_run(tmp_path / "run", columns, [MODELS[0]])
+    assert main(["report", str(folder)]) == 0
+    text, _ = read_page(folder / "_report")
+    assert "50 of them (100 %) gave an error" in text
+    assert "Words of the captions" not in text
+
+
+def refuse(arguments, capsys) -> str:
+    assert main(["report", *map(str, arguments)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("scoring report: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--by", "nobody"], "--by nobody: no such column"),
+        (["--outcome", "hearts"], "--outcome hearts: no such column"),
+        (["--outcome", "user"], "--outcome user: holds string; a column of numbers is needed"),
+        (["--outcome", "objects"], "a column of numbers is needed"),
+        (["--by", "objects"], "cannot name persons"),
+        (["--compare", "/nowhere/at/all"], "holds no part-*.parquet"),
+    ],
+)
+def test_wrong_flags_are_told_in_one_line(run, tmp_path, capsys, flags, message):
+    assert message in refuse([run, "--out", tmp_path, *flags], capsys)
+
+
+def test_wrong_folders_are_told_in_one_line(run, tmp_path, capsys):
+    assert "holds no part-*.parquet" in refuse([tmp_path], capsys)
+    assert "cannot look into" in refuse(["nosuch://bucket/run"], capsys)
+    (tmp_path / "part-0.parquet").write_bytes(b"no parquet")
+    assert "cannot read" in refuse([tmp_path], capsys)
+    pq.write_table(pa.table({"source": ["a"], "error": ["b"]}), tmp_path / "part-0.parquet")
+    assert "does not describe its models" in refuse([tmp_path], capsys)
+    captions = write_run(tmp_path / "captions", make_columns(20, 2, 0), [MODELS[2]])
+    assert "no classifier columns" in refuse([captions], capsys)
+    smiles = write_run(tmp_path / "smiles", make_columns(20, 2, 0), [MODELS[0]])
+    glasses = write_run(tmp_path / "glasses", make_columns(20, 2, 0), [MODELS[1]])
+    assert "share no outputs" in refuse([smiles, "--compare", glasses], capsys)
+    assert "cannot write to" in refuse([smiles, "--out", smiles / "part-00000.parquet"], capsys)
+
+
+@pytest.mark.parametrize("flags", [["--threshold", "2"], ["--min-score", "x"], ["--threshold", "nan"]])
+def test_fractions_are_checked(run, capsys, flags):
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", str(run), *flags])
+    assert stopped.value.code == 2
+    assert "is no number from 0 to 1" in capsys.readouterr().err
+
+
+def test_a_damaged_part_is_told_in_one_line(tmp_path, capsys):
+    folder = write_run(tmp_path / "run", make_columns(3000, 5, 0))
+    part = folder / "part-00001.parquet"
+    data = bytearray(part.read_bytes())
+    data[200:-4000] = bytes(np.zeros(len(data) - 4200, np.uint8))
+    part.write_bytes(data)
+    assert "cannot read" in refuse([folder], capsys)
