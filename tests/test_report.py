@@ -11,7 +11,7 @@ import pytest
 
 from scoring.__main__ import main
 from tests.pictures import encode, gradient
-from tests.scored import MODELS, make_columns, write_run
+from tests.scored_runs import MODELS, make_columns, write_run
 
 HOSTILE = '"\'><script>alert(1)</script><img src=http://evil.example/x>font: 1px id="a_1" #010101'
 

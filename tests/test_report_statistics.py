@@ -16,7 +16,7 @@ from scoring.report.statistics import (
     stability_of_counts,
     wilson,
 )
-from tests.scored import MODELS, make_columns, write_run
+from tests.scored_runs import MODELS, make_columns, write_run
 
 
 def report(folder, out, *flags) -> dict[str, list[dict[str, str]]]:
