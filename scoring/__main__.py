@@ -59,7 +59,6 @@ def score(options: argparse.Namespace) -> int:
     from scoring.run import Options, run
     from scoring.sources import Sources
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return run(
             Options(
@@ -86,4 +85,5 @@ def score(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

@@ -79,7 +79,8 @@ class Progress:
     def _repeat(self) -> None:
         while not self._ended.wait(TERMINAL_SECONDS if self._is_terminal else PLAIN_SECONDS):
             self._print()
-        self._print()
+        if self._is_terminal:
+            self._print()
 
     def _print(self) -> None:
         # \x1b[K erases the rest of a longer line before.

@@ -79,14 +79,14 @@ class Triton:
         try:
             config = self._stub.ModelConfig(request, timeout=CONFIG_SECONDS, wait_for_ready=wait).config
         except grpc.RpcError as error:
-            raise ServiceAway(f"Triton at {self._endpoints} does not answer: {error.details()}") from None
+            raise ServiceAway(f"Triton at {self._endpoints} does not answer ({error.code().name})") from None
         known = {
             name: Model.from_card(name, json.loads(card.string_value))
             for name, card in sorted(config.parameters.items())
         }
         if unknown := [name for name in names if name not in known]:
             raise UsageError(f"--outputs: no model {', '.join(unknown)}; there are {', '.join(known)}")
-        return [known[name] for name in names or known]
+        return [model for name, model in known.items() if name in (names or known)]
 
     def infer(self, image: bytes, outputs: tuple[str, ...]) -> Tensors:
         """One encoded file through the ensemble. Triton makes the batches: sending several in one request is no faster.

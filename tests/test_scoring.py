@@ -1,0 +1,232 @@
+"""`python -m scoring` against the real server: sources, rows, errors, resuming."""
+
+import io
+import json
+import tarfile
+import time
+
+import pyarrow as pa
+import pytest
+from pyarrow import csv, parquet
+
+from scoring.schema import MANIFEST, read_metadata
+from tests.relay import Relay
+from tests.scored import list_parts, make_photo, read_rows, score, start_scoring, write_photos
+
+
+@pytest.fixture
+def count_inferences(analyze):
+    """How many photos the ensemble has answered so far."""
+    return lambda: analyze.client.get_inference_statistics("analyze").model_stats[0].inference_count
+
+
+def test_rows_say_what_the_ensemble_says(triton_url, analyze, sample_photo, tmp_path):
+    (tmp_path / "sample.jpg").write_bytes(sample_photo)
+    assert score(tmp_path, "--out", tmp_path / "out", "--endpoint", triton_url) == 0
+    (row,) = read_rows(tmp_path / "out")
+    answer = {name: tensor[0] for name, tensor in analyze(sample_photo).items()}
+    assert [row["width"], row["height"]] == answer["IMAGE_SIZE"].tolist()
+    assert row["smiling"] == pytest.approx(answer["smiling"][1])
+    assert row["caption"] == answer["CAPTION"][0].decode()
+    assert row["caption_score"] == pytest.approx(answer["CAPTION_SCORE"][0])
+    scores = [score for score in answer["DETECTION_SCORES"] if score >= 0.25]
+    assert [found["score"] for found in row["objects"]] == pytest.approx(scores)
+    x1, y1, x2, y2 = answer["DETECTION_BOXES"][0]
+    assert [row["objects"][0][side] for side in ("x", "y", "width", "height")] == pytest.approx(
+        [x1, y1, x2 - x1, y2 - y1]
+    )
+    assert row["error"] is None
+    assert row["seconds"] > 0
+    models = read_metadata(parquet.read_schema(tmp_path / "out" / "part-000000.parquet"))["models"]
+    assert dict(row["models"]) == {name: f"{card['version']} {card['checksum']}" for name, card in models.items()}
+
+
+def test_every_photo_is_one_row(triton_url, count_inferences, tmp_path, capsys):
+    photos = write_photos(tmp_path / "photos", 70)
+    photos[5].write_bytes(b"no picture")
+    for copy in (6, 68):
+        photos[copy].write_bytes(photos[1].read_bytes())
+    (tmp_path / "photos" / "notes.txt").write_text("no photo")
+    before = count_inferences()
+    status = score(tmp_path / "photos", "--out", tmp_path / "out", "--outputs", "smiling", "--endpoint", triton_url)
+    assert status == 0
+    rows = read_rows(tmp_path / "out")
+    assert [row["source"] for row in rows] == [str(photo) for photo in photos]
+    assert [row["source"] for row in rows if row["error"]] == [str(photos[5])]
+    assert rows[5]["error"].startswith("picture: cannot decode image")
+    assert rows[1]["smiling"] == rows[6]["smiling"] == rows[68]["smiling"]
+    assert count_inferences() - before == 67
+    assert "caption" not in rows[0]
+    assert "70 photos; 1 broken, 0 failed" in capsys.readouterr().err
+
+
+def test_table_carries_its_columns(triton_url, tmp_path):
+    write_photos(tmp_path / "photos", 3)
+    rows = {"user": ["ann", "bob", "ann", "cy"], "likes": [1, 2, 3, 4], "seconds": [0.5] * 4}
+    paths = ["photos/0000.png", "photos/0001.png", "photos/gone.png", str(tmp_path / "photos/0002.png")]
+    csv.write_csv(pa.table({"path": paths, **rows}), tmp_path / "table.csv")
+    status = score(tmp_path / "table.csv", "--out", tmp_path / "out", "--outputs", "smiling", "--endpoint", triton_url)
+    assert status == 1
+    scored = read_rows(tmp_path / "out")
+    assert list(scored[0])[:4] == ["user", "likes", "table_seconds", "source"]
+    assert [row["likes"] for row in scored] == [1, 2, 3, 4]
+    assert [row["error"] for row in scored] == [None, None, "source: No such file or directory", None]
+
+
+def test_parquet_with_the_files_in_it(triton_url, tmp_path):
+    table = pa.table({"photo": [make_photo(0), None, make_photo(2)], "likes": pa.array([1, 2, 3], pa.int16())})
+    parquet.write_table(table, tmp_path / "table.parquet", row_group_size=2)
+    arguments = (
+        tmp_path / "table.parquet",
+        "--out",
+        tmp_path / "out",
+        "--outputs",
+        "smiling",
+        "--endpoint",
+        triton_url,
+    )
+    assert score(*arguments) == 1
+    scored = parquet.read_table(tmp_path / "out")
+    assert scored.schema.field("likes").type == pa.int16()
+    assert scored["source"].to_pylist() == [f"{tmp_path}/table.parquet#{row}" for row in range(3)]
+    assert [error is None for error in scored["error"].to_pylist()] == [True, False, True]
+
+
+def test_shards_and_globs(triton_url, tmp_path):
+    for shard in range(2):
+        with tarfile.open(tmp_path / f"{shard}.tar", "w") as tar:
+            for number in range(3):
+                add_member(tar, f"{number}.png", make_photo(10 * shard + number))
+                add_member(tar, f"{number}.json", b"{}")
+    whole = (tmp_path / "1.tar").read_bytes()
+    (tmp_path / "1.tar").write_bytes(whole[:12000])
+    status = score(tmp_path / "*.tar", "--out", tmp_path / "out", "--outputs", "smiling", "--endpoint", triton_url)
+    assert status == 1
+    rows = read_rows(tmp_path / "out")
+    good = [row["source"] for row in rows if row["error"] is None]
+    assert good[:3] == [f"{tmp_path}/0.tar/{number}.png" for number in range(3)]
+    assert rows[-1]["source"] == f"{tmp_path}/1.tar"
+    assert rows[-1]["error"].startswith("source: the shard cannot be read from here on")
+
+
+def add_member(tar, name, content):
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def test_killed_run_goes_on(triton_url, count_inferences, tmp_path):
+    photos, out = write_photos(tmp_path / "photos", 200), tmp_path / "out"
+    arguments = (tmp_path / "photos", "--out", out, "--outputs", "smiling", "--endpoint", triton_url, "--in-flight", 1)
+    process = start_scoring(*arguments)
+    wait_for(out / "part-000000.parquet")
+    process.kill()
+    process.communicate()
+    written = list_parts(out)
+    before = count_inferences()
+    assert score(*arguments) == 0
+    assert [row["source"] for row in read_rows(out)] == [str(photo) for photo in photos]
+    assert written.items() <= list_parts(out).items()
+    assert count_inferences() - before <= 200 - 32 * len(written)
+    assert not list(out.glob(".*"))
+
+
+def wait_for(path):
+    for _ in range(600):
+        if path.exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} was not written")
+
+
+@pytest.mark.parametrize("change", ["sources", "models", "photos"])
+def test_parts_of_another_run_are_not_mixed(triton_url, tmp_path, capsys, change):
+    write_photos(tmp_path / "photos", 3)
+    out = tmp_path / "out"
+    arguments = [tmp_path / "photos", "--out", out, "--outputs", "smiling", "--endpoint", triton_url]
+    assert score(*arguments) == 0
+    if change == "sources":
+        arguments[0] = write_photos(tmp_path / "others", 1)[0]
+    elif change == "models":
+        manifest = json.loads((out / MANIFEST).read_text())
+        manifest["models"]["smiling"]["checksum"] = "sha256:of-another-network"
+        (out / MANIFEST).write_text(json.dumps(manifest))
+    else:
+        write_photos(tmp_path / "photos", 1, first=3)
+    capsys.readouterr()
+    assert score(*arguments) == 2
+    message = capsys.readouterr().err
+    assert "--restart" in message
+    assert {"sources": "others", "models": "sha256:of-another-network →", "photos": "another"}[change] in message
+    assert score(*arguments, "--restart") == 0
+    assert len(read_rows(out)) == {"sources": 1, "models": 3, "photos": 4}[change]
+
+
+def test_service_that_goes_away_fails_rows_until_the_next_run(triton_url, tmp_path):
+    photos, out = write_photos(tmp_path / "photos", 100), tmp_path / "out"
+    relay = Relay(triton_url)
+    arguments = (tmp_path / "photos", "--out", out, "--outputs", "smiling", "--endpoint", relay.address)
+    process = start_scoring(*arguments, "--in-flight", 1, "--patience", 0.5)
+    wait_for(out / "part-000000.parquet")
+    relay.stop()
+    process.communicate(timeout=60)
+    assert process.returncode == 1
+    rows = read_rows(out)
+    assert [row["source"] for row in rows] == [str(photo) for photo in photos]
+    assert {row["error"].split(": ")[1] for row in rows if row["error"]} == {"UNAVAILABLE"}
+    relay.start()
+    assert score(*arguments) == 0
+    relay.stop()
+    assert [row["error"] for row in read_rows(out)] == [None] * 100
+
+
+def test_endpoint_that_dies_is_left_out_and_taken_back(triton_url, tmp_path):
+    write_photos(tmp_path / "photos", 300)
+    out, relays = tmp_path / "out", [Relay(triton_url), Relay(triton_url)]
+    endpoints = ",".join(relay.address for relay in relays)
+    arguments = (tmp_path / "photos", "--out", out, "--outputs", "smiling", "--in-flight", 2)
+    process = start_scoring(*arguments, "--endpoint", endpoints)
+    wait_for(out / "part-000000.parquet")
+    passed_before = relays[0].passed
+    relays[0].stop()
+    time.sleep(0.3)
+    relays[0].passed = 0
+    relays[0].start()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert passed_before > 0
+    assert relays[0].passed > 0
+    assert [row["error"] for row in read_rows(out)] == [None] * 300
+    for relay in relays:
+        relay.stop()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no-such-folder"], "there is no no-such-folder; a source is a photo, folder, glob"),
+        (["no-such-*.jpg"], "no-such-*.jpg holds no photo"),
+        (["README.md", "--outputs", "hat"], "no model hat; there are caption, objects, smiling, sunglasses"),
+        (["README.md", "--endpoint", "localhost"], "--endpoint takes host:port"),
+        (["nothing://bucket/folder"], "nothing://bucket/folder"),
+        (["photos.tar.gz"], "only an uncompressed .tar"),
+    ],
+)
+def test_wrong_arguments(triton_url, tmp_path, capsys, arguments, message):
+    assert score("--out", tmp_path / "out", "--endpoint", triton_url, *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_table_without_a_photo_column(triton_url, tmp_path, capsys):
+    (tmp_path / "table.csv").write_text("who,likes\nann,1\n")
+    assert score(tmp_path / "table.csv", "--out", tmp_path / "out", "--endpoint", triton_url) == 2
+    assert "name the column of paths or bytes with --column; there are who (string), likes (int64)" in (
+        capsys.readouterr().err
+    )
+
+
+def test_no_service(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("scoring.triton.CONFIG_SECONDS", 0.5)
+    photo = write_photos(tmp_path, 1)[0]
+    assert score(photo, "--out", tmp_path / "out", "--endpoint", "127.0.0.1:9") == 1
+    assert "Triton at 127.0.0.1:9 does not answer" in capsys.readouterr().err
