@@ -1,7 +1,9 @@
 """`python -m scoring report`: the page, its tables, and what it refuses. The datasets have known contents."""
 
 import csv
+import io
 import re
+import tarfile
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from scoring.__main__ import main
+from scoring.photos import Unreadable
+from scoring.report.pictures import find_photo
 from tests.pictures import encode, gradient
 from tests.scored_runs import MODELS, make_columns, write_run
 
@@ -193,6 +197,22 @@ def test_thumbnails_are_small_pictures_in_the_page(tmp_path):
     assert len(text) < 1_000_000
 
 
+def test_thumbnails_of_photos_in_shards_and_tables(tmp_path):
+    photo = encode(gradient())
+    with tarfile.open(tmp_path / "shard.tar", "w") as shard:
+        for number in range(3):
+            member = tarfile.TarInfo(f"folder/{number}.png")
+            member.size = len(photo)
+            shard.addfile(member, io.BytesIO(photo))
+    (tmp_path / "whole.png").write_bytes(photo)
+    pq.write_table(pa.table({"photo": [photo] * 5}), tmp_path / "table.parquet", row_group_size=2)
+    sources = ["shard.tar/folder/2.png", "whole.png", "table.parquet#4"]
+    for source in sources:
+        assert find_photo(str(tmp_path / source)).read() == photo
+    with pytest.raises(Unreadable):
+        find_photo(str(tmp_path / "table.parquet#5")).read()
+
+
 def test_mixed_versions_are_told(tmp_path):
     columns = make_columns(80, 5, 0)
     columns["models"] = columns["models"][:40] + [[("smiling", "2 ffff")]] * 40
@@ -237,7 +257,7 @@ def test_wrong_flags_are_told_in_one_line(run, tmp_path, capsys, flags, message)
 
 def test_wrong_folders_are_told_in_one_line(run, tmp_path, capsys):
     assert "holds no part-*.parquet" in refuse([tmp_path], capsys)
-    assert "cannot look into" in refuse(["nosuch://bucket/run"], capsys)
+    assert "cannot read nosuch://" in refuse(["nosuch://bucket/run"], capsys)
     (tmp_path / "part-0.parquet").write_bytes(b"no parquet")
     assert "cannot read" in refuse([tmp_path], capsys)
     pq.write_table(pa.table({"source": ["a"], "error": ["b"]}), tmp_path / "part-0.parquet")

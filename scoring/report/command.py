@@ -31,7 +31,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m scoring report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", metavar="DIR", help="what `python -m scoring --out` wrote; a path or an fsspec URL")
+    parser.add_argument("folder", metavar="DIR", help="what `python -m scoring --out` wrote; a path or a URI")
     parser.add_argument("--out", metavar="FOLDER", help="for report.html and the CSV files; default DIR/_report")
     parser.add_argument("--by", metavar="COLUMN", help="names the person of each photo; persons then are the unit")
     parser.add_argument(

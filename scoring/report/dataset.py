@@ -1,15 +1,16 @@
 """A run: the Parquet dataset that `python -m scoring` wrote, read column by column and batch by batch."""
 
-import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 
-import fsspec
 import pyarrow as pa
 import pyarrow.dataset as ds
+from pyarrow import fs
 
 from scoring.report.errors import ReportError
 from scoring.schema import PARTS, Model, Task, read_metadata
+from scoring.storage import open_store
 
 ROWS_PER_BATCH = 65536
 
@@ -57,17 +58,14 @@ class Run:
 
 
 def open_run(folder: str) -> Run:
-    """The dataset of a local folder or an fsspec URL. Raises ReportError if there is none, or it has no classifier."""
+    """The dataset of a folder or URI. Raises ReportError if there is none, or it has no classifier."""
     try:
-        filesystem, path = fsspec.core.url_to_fs(folder)
-        parts = sorted(filesystem.glob(f"{glob.escape(path.rstrip('/'))}/{PARTS}"))
-    except (OSError, ValueError, ImportError) as error:
-        raise ReportError(f"cannot look into {folder}: {first_line(error)}") from error
-    if not parts:
-        raise ReportError(f"{folder} holds no {PARTS}; give the folder that `python -m scoring --out` wrote")
-    try:
-        dataset = ds.dataset(parts, filesystem=filesystem, format="parquet")
-    except (pa.ArrowException, OSError) as error:
+        store, path = open_store(folder)
+        parts = list_parts(store, path)
+        if not parts:
+            raise ReportError(f"{folder} holds no {PARTS}; give the folder that `python -m scoring --out` wrote")
+        dataset = ds.dataset(parts, filesystem=store, format="parquet")
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise ReportError(f"cannot read {folder}: {first_line(error)}") from error
     missing = {"source", "error"} - set(dataset.schema.names)
     if missing:
@@ -76,6 +74,12 @@ def open_run(folder: str) -> Run:
     if not run.classifiers:
         raise ReportError(f"{folder} has no classifier columns; score with a classifier among --outputs")
     return run
+
+
+def list_parts(store: fs.FileSystem, path: str) -> list[str]:
+    """The finished parts, by name; none where there is no such folder."""
+    found = store.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    return sorted(info.path for info in found if fnmatch(info.base_name, PARTS))
 
 
 def read_models(folder: str, schema: pa.Schema) -> dict[str, Model]:

@@ -3,12 +3,12 @@
 import base64
 import io
 
-import fsspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from scoring.report.dataset import Run
+from scoring.report.pictures import find_photo
 from scoring.report.profile import to_floats
 from scoring.report.section import Example, Gallery, Section
 
@@ -66,8 +66,8 @@ def make_example(source: str, probability: float) -> Example:
 
 
 def thumbnail(source: str) -> str:
-    """A small JPEG as data URI. `source`: a path or an fsspec URL."""
-    with fsspec.open(source, "rb") as file, Image.open(file) as picture:
+    """A small JPEG as data URI."""
+    with Image.open(io.BytesIO(find_photo(source).read())) as picture:
         # JPEG is decoded at the size that is needed.
         picture.draft("RGB", (2 * SIDE, 2 * SIDE))
         small = ImageOps.exif_transpose(picture).convert("RGB")

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-import fsspec
+import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from scoring.report.dataset import first_line
 from scoring.report.errors import ReportError
 from scoring.report.section import Section
+from scoring.storage import open_store
 
 HERE = Path(__file__).parent
 PAGE = "report.html"
@@ -24,7 +25,7 @@ class Report:
 
 
 def write_report(report: Report, out: str) -> str:
-    """Write the page and the CSV files into a folder (a path or an fsspec URL); gives the page's path.
+    """Write the page and the CSV files into a folder (a path or a URI); gives the page's path.
 
     Raises ReportError when it cannot be written.
     """
@@ -33,11 +34,12 @@ def write_report(report: Report, out: str) -> str:
         for table in section.tables:
             files[f"{table.name}.csv"] = table.frame.to_csv(index=False)
     try:
-        filesystem, folder = fsspec.core.url_to_fs(out)
-        filesystem.makedirs(folder, exist_ok=True)
+        store, folder = open_store(out)
+        store.create_dir(folder, recursive=True)
         for name, text in files.items():
-            filesystem.pipe_file(f"{folder.rstrip('/')}/{name}", text.encode("utf-8", "replace"))
-    except (OSError, ValueError, ImportError) as error:
+            with store.open_output_stream(f"{folder}/{name}") as file:
+                file.write(text.encode("utf-8", "replace"))
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise ReportError(f"cannot write to {out}: {first_line(error)}") from error
     return f"{out.rstrip('/')}/{PAGE}"
 
