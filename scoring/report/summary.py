@@ -52,7 +52,7 @@ def tell(outcome: str, row: dict) -> str:
     if row["verdict"] == "no clear difference":
         return f"no clear difference in {outcome} ({interval})"
     size = f"{decimal(abs(row['difference']))}, {signed_share(row['relative'])}"
-    return f"with it, {outcome} is {row['verdict']} on average by {size} ({interval})"
+    return f"with it, mean {outcome} {row['verdict']} by {size} ({interval})"
 
 
 def tell_short(row: dict) -> str:
