@@ -5,6 +5,7 @@ A part's file is named after its chunk, so that a chunk scored twice is still on
 
 import logging
 import pickle
+import socket
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -23,6 +24,7 @@ CHUNKS_PER_ROUND = 1000
 # Actors only wait for Triton. With whole processors, on a small machine nothing would be left for reading.
 CPUS_PER_ACTOR = 0.1
 ACTORS_PER_NODE = 2
+CONNECT_SECONDS = 10.0
 
 
 class Actor:
@@ -56,12 +58,25 @@ def run_ray(job: Job, chunks: Iterable[Chunk], progress: Progress, address: str 
 
 
 def connect(address: str | None) -> None:
+    if address is not None:
+        check_reachable(address)
     # The nodes need this package; their own environment has its requirements, and credentials if there are any.
     environment = {"py_modules": [str(Path(__file__).parent)]}
     ray.data.DataContext.get_current().enable_progress_bars = False
     try:
         ray.init(address, runtime_env=environment, log_to_driver=False, logging_level=logging.WARNING)
     except (ConnectionError, ValueError, RuntimeError) as error:
+        raise ScoringError(f"no Ray cluster at {address}: {error}") from None
+
+
+def check_reachable(address: str) -> None:
+    """Ray itself tries for minutes, and then ends the process."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address == "auto":
+        return
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
         raise ScoringError(f"no Ray cluster at {address}: {error}") from None
 
 
