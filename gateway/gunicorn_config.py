@@ -3,6 +3,7 @@
 Command-line flags and GUNICORN_CMD_ARGS win over what stands here.
 """
 
+import ctypes
 import os
 import tempfile
 
@@ -10,6 +11,13 @@ from prometheus_client import multiprocess
 
 # Workers add up their metrics through files; the variable must be set before prometheus_client is used.
 os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="gateway-metrics-"))
+
+# glibc gives freed blocks of a photo's size back to the kernel and asks for them again with the next request; keeping
+# them halves the processor time of a photo of 3 MB. See mallopt(3); other C libraries have no such call.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, KEPT_BYTES = -1, -3, 16 << 20
+if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+    libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+    libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
 
 worker_class = "gthread"
 workers = max(1, (os.cpu_count() or 1) // 2)

@@ -84,8 +84,8 @@ def test_one_bad_file_among_several_fails_in_its_place(gateway_url, sample_photo
 @pytest.mark.parametrize(
     ("path", "files", "status", "words"),
     [
-        ("/v1/analyze", [("a.txt", b"no picture")], 422, "accepted formats JPEG, PNG"),
-        ("/", [("a.txt", b"no picture")], 422, "accepted formats JPEG, PNG"),
+        ("/v1/analyze", [("a.txt", b"no picture")], 422, "accepted formats are JPEG, PNG"),
+        ("/", [("a.txt", b"no picture")], 422, "accepted formats are JPEG, PNG"),
         ("/v1/analyze", [("a.jpg", b"")], 422, "the file is empty"),
         ("/v1/analyze", [], 400, "multipart/form-data"),
         ("/v1/analyze?features=hat", [("a.png", encode(gradient()))], 400, "smiling"),

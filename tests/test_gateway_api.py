@@ -16,6 +16,9 @@ def client(triton_url):
     return create_app(Settings(triton_url=triton_url)).test_client()
 
 
+FORM = "multipart/form-data"
+
+
 def multipart(*files):
     return {"data": {"file": [(io.BytesIO(data), name) for name, data in files]}}
 
@@ -45,7 +48,10 @@ def test_every_way_to_send_gives_the_same_answer(client, sample_photo):
         ({"json": {"images": [{"data": "***"}]}}, 400, "images.0.data"),
         ({"json": {"images": [{"data": base64.b64encode(b"no picture").decode()}]}}, 422, "accepted formats"),
         ({"data": b"no picture", "content_type": "image/png"}, 422, "accepted formats"),
-        ({"data": b"x", "content_type": "multipart/form-data; boundary=b"}, 400, "no photo"),
+        ({"data": b"x", "content_type": "multipart/form-data; boundary=b"}, 400, "cannot be read"),
+        ({"data": b"x", "content_type": "multipart/form-data"}, 400, "cannot be read"),
+        ({"data": {"photo": (io.BytesIO(b"x"), "a.jpg")}}, 400, "in the field 'file'"),
+        ({"content_type": FORM, "data": {f"field-{number}": "x" for number in range(65)}}, 400, "cannot be read"),
         ({}, 400, "no photo"),
     ],
 )
