@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help serve reload export test perf lint format clean
+.PHONY: help serve reload export test perf bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,6 +25,9 @@ test: $(VENV)/.test ## run all tests, against the real server
 
 perf: $(VENV)/.serve ## measure with NVIDIA's perf_analyzer and real photos
 	@exec $(BIN)/python -m bench.perf $(ARGS)
+
+bench: $(VENV)/.bench ## measure the service against the machine's limit and against other servers
+	@exec $(BIN)/python -m bench $(ARGS)
 
 lint: $(VENV)/.test ## check formatting, lint and types
 	$(BIN)/ruff format --check .
@@ -55,6 +58,10 @@ $(VENV)/.python:
 $(VENV)/.serve: requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
 	@echo "Installing $< (the Triton server and the gateway, 150 MB to download, 500 MB on disk; once)"
 	@$(PIP) -r $< && touch $@
+
+$(VENV)/.bench: requirements/bench.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
+	@echo "Installing $< (the service and a profiler; other servers install into .bench/ as they are measured)"
+	@$(PIP) -r $< && touch $@ $(VENV)/.serve
 
 $(VENV)/.export: requirements/export.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
 	@echo "Installing $< (the training frameworks; once)"

@@ -14,29 +14,34 @@ from tempfile import TemporaryDirectory
 
 from bench.context import Context
 from bench.photos import write_photo
-from bench.report import README, describe_machine, write_section
+from bench.report import README, describe_machine, show_verdicts, write_section
 from bench.sections import SECTIONS
 from bench.service import start_service
 
 
 def main(arguments: Sequence[str]) -> int:
     options = make_parser().parse_args(arguments)
-    names = options.only or list(SECTIONS)
+    names, began = options.only or list(SECTIONS), time.monotonic()
     with TemporaryDirectory() as folder, start_service(*choose_target()) as service:
         context = Context(service, choose_photos(options.photos, Path(folder)), options.seconds, options.rounds)
-        report("machine", describe_machine(), options.dry)
+        machine = describe_machine()
         for name in names:
-            began = time.monotonic()
+            started = time.monotonic()
             report(name, SECTIONS[name](context), options.dry)
-            print(f"({name}: {time.monotonic() - began:.0f} s)\n", flush=True)
+            print(f"({name}: {time.monotonic() - started:.0f} s)\n", flush=True)
+    whole = names == list(SECTIONS)
+    report(
+        "machine", f"{machine} The whole took {(time.monotonic() - began) / 60:.0f} minutes.", options.dry or not whole
+    )
+    report("aims", show_verdicts(context.verdicts), options.dry or not whole)
     return 0
 
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="sections to measure (default: all)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement (default: 3)")
-    parser.add_argument("--rounds", type=int, default=5, help="of measurements in turns (default: 5)")
+    parser.add_argument("--seconds", type=float, default=2.5, help="of each measurement (default: 2.5)")
+    parser.add_argument("--rounds", type=int, default=3, help="of measurements in turns (default: 3)")
     parser.add_argument("--photos", type=Path, help="folder of JPEG files (default: the sample at 1280×720)")
     parser.add_argument("--dry", action="store_true", help=f"print only, leave {README.name} as it is")
     return parser

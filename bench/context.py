@@ -1,7 +1,7 @@
 """What every section of the bench needs: the running service, the photos, and how long to measure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.limit import run_limit
@@ -10,19 +10,47 @@ from bench.service import Service
 from bench.work import choose_features, choose_outputs, describe_work, read_cards
 
 Run = Callable[[], Measured]
+SATURATION = 16  # clients that keep two cores busy
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One aim: what is measured, the bound as text, the value, and whether it holds."""
+
+    aim: str
+    bound: str
+    value: float
+    reached: bool
 
 
 @dataclass(frozen=True)
 class Context:
-    """`photos`: JPEG files of about a megapixel. `seconds` of each measurement, `rounds` of them in turns."""
+    """`photos`: JPEG files of about a megapixel. `seconds` of each measurement, `rounds` of them in turns.
+
+    Sections note in `verdicts` what became of the aims.
+    """
 
     service: Service
     photos: tuple[str, ...]
     seconds: float
     rounds: int
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    def expect_at_least(self, aim: str, bound: float, value: float) -> None:
+        self.verdicts.append(Verdict(aim, f"≥ {bound:g}", value, value >= bound))
+
+    def expect_at_most(self, aim: str, bound: float, value: float) -> None:
+        self.verdicts.append(Verdict(aim, f"≤ {bound:g}", value, value <= bound))
+
+    def at(self, service: Service) -> "Context":
+        """The same measurements of another service."""
+        return replace(self, service=service)
 
     def features(self, workload: str) -> list[str]:
         return choose_features(workload, read_cards())
+
+    def outputs(self, workload: str) -> tuple[str, ...]:
+        return choose_outputs(self.features(workload), read_cards())
 
     def work(self, workload: str) -> dict[str, Any]:
         return describe_work(self.features(workload))
@@ -31,7 +59,10 @@ class Context:
         return lambda: run_limit(self.work(workload), photos or self.photos, self.seconds)
 
     def grpc(self, workload: str, concurrency: int, **changes: Any) -> Run:
-        outputs = choose_outputs(self.features(workload), read_cards())
+        return self.ask_for(self.outputs(workload), concurrency, **changes)
+
+    def ask_for(self, outputs: tuple[str, ...], concurrency: int, **changes: Any) -> Run:
+        """Direct gRPC for some of the ensemble's outputs."""
         wanted = {"outputs": outputs, "parameters": {"outputs": ",".join(outputs)}}
         return self.load("grpc", self.service.grpc, concurrency, **wanted | changes)
 

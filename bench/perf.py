@@ -16,7 +16,7 @@ from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from bench.input_data import write_input_data
-from bench.perf_analyzer import find_perf_analyzer, make_environment
+from bench.perf_analyzer import ANY_WINDOWS, find_perf_analyzer, make_environment
 from bench.service import SAMPLE, start_service
 
 
@@ -75,8 +75,7 @@ def measure(model: str, client: InferenceServerClient, url: str, options: argpar
         *(find_perf_analyzer(), "-m", model, "-u", url, "-i", "grpc"),
         *("--input-data", data, "--shape", f"{tensor.name}:{','.join(map(str, tensor.dims))}"),
         *("--concurrency-range", options.concurrency, "--percentile", "95"),
-        # On a small busy machine windows never agree within the default 10 %: take the first three as they are.
-        *("--measurement-interval", str(options.window), "--stability-percentage", "999"),
+        *("--measurement-interval", str(options.window), *ANY_WINDOWS),
     ]
     status = subprocess.run(command, env=make_environment(directory), check=False).returncode
     if status:

@@ -12,6 +12,7 @@ from statistics import median
 
 import psutil
 
+from bench.context import Verdict
 from bench.load import Measured
 from bench.service import ROOT
 
@@ -73,3 +74,9 @@ def write_section(name: str, text: str, path: Path = README) -> None:
     if not count:
         raise ValueError(f"{path} has no section {name}")
     path.write_text(after, encoding="utf-8")
+
+
+def show_verdicts(verdicts: Iterable[Verdict]) -> str:
+    """What became of the aims."""
+    rows = [[each.aim, each.bound, each.value, "yes" if each.reached else "**no**"] for each in verdicts]
+    return make_table(["aim", "bound", "measured", "reached"], rows)

@@ -126,8 +126,14 @@ class Connection:
         self._socket: socket.socket | None = None
 
     def send(self, request: bytes) -> tuple[int, bytes]:
-        """Status and body."""
+        """Status and body. A kept connection that the server has closed meanwhile is opened anew, as clients do."""
+        kept = self._socket is not None
         try:
+            return self._exchange(request)
+        except ConnectionError:
+            self._close()
+            if not kept:
+                raise
             return self._exchange(request)
         except BaseException:
             self._close()

@@ -25,6 +25,11 @@ def read_cards(ensembles: Path = ENSEMBLES) -> dict[str, dict[str, Any]]:
     return {name: json.loads(value.string_value) for name, value in sorted(parameters.items())}
 
 
+def list_networks(networks: Path = NETWORKS) -> list[str]:
+    """The networks of the repository, by name."""
+    return sorted(path.parent.name for path in networks.glob("*/config.pbtxt"))
+
+
 def choose_features(workload: str, cards: dict[str, dict[str, Any]]) -> list[str]:
     """Names of the models that a workload asks for."""
     return [name for name, card in cards.items() if workload == EVERYTHING or card["task"] == "classification"]

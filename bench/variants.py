@@ -1,0 +1,56 @@
+"""Copies of the model repositories with other settings, and services that serve them."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from bench.service import Service, start_service
+from bench.work import ENSEMBLES, NETWORKS, read_config
+
+Change = Callable[[model_config_pb2.ModelConfig], None]
+
+
+@contextmanager
+def start_variants(changes: Mapping[str, Change | None]) -> Iterator[dict[str, Service]]:
+    """A service for each change, all at once, so that they can be measured in turns; None changes nothing.
+
+    Each change is applied to the config of every model but the ensemble.
+    """
+    with ExitStack() as stack:
+        services = {}
+        for name, change in changes.items():
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="variant-")))
+            copy_repositories(folder)
+            if change is not None:
+                change_configs(folder, change)
+            services[name] = stack.enter_context(start_service("--no-gateway", *repository_options(folder)))
+        yield services
+
+
+def copy_repositories(folder: Path) -> None:
+    """Both repositories into `folder`."""
+    for repository in (NETWORKS, ENSEMBLES):
+        shutil.copytree(repository, folder / repository.name)
+
+
+def change_configs(folder: Path, change: Change) -> None:
+    """Apply `change` to the config of every model but the ensemble."""
+    for path in folder.glob("*/*/config.pbtxt"):
+        config = read_config(path.parent)
+        if not config.HasField("ensemble_scheduling"):
+            change(config)
+            path.write_text(text_format.MessageToString(config))
+
+
+def repository_options(folder: Path) -> list[str]:
+    """What makes `serving` serve the copies."""
+    return [f"--model-repository={folder / repository.name}" for repository in (NETWORKS, ENSEMBLES)]
+
+
+def is_network(config: model_config_pb2.ModelConfig) -> bool:
+    return bool(config.backend == "onnxruntime")
