@@ -21,6 +21,7 @@ from bench.load import Measured
 from bench.pipeline import Pipeline
 from bench.requests import read_photos
 from bench.service import ROOT
+from serving.triton import ALLOCATOR
 
 WARM_UP = 5
 
@@ -31,7 +32,9 @@ def run_limit(work: dict[str, Any], photos: Sequence[str], seconds: float, threa
         json.dump({"work": work, "photos": photos, "seconds": seconds, "threads": threads or count_cores()}, file)
         file.flush()
         command = [sys.executable, "-m", "bench.limit", file.name]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(
+            command, cwd=ROOT, env=ALLOCATOR | os.environ, stdout=subprocess.PIPE, text=True, check=True
+        )
     return Measured(**json.loads(done.stdout))
 
 

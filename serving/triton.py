@@ -19,6 +19,10 @@ SECRET_HEADER = "serving"
 # One thread in every stub: a Python-backend instance is a process, and each library would else take all cores.
 SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 
+# glibc gives freed memory back at once and pays for every page again: 50 page faults per photo, a tenth of a request.
+# Freed memory up to 64 MiB stays with the process; single blocks of 16 MiB and more are given back.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(16 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20)}
+
 
 @dataclass(frozen=True)
 class TritonLaunch:
@@ -113,7 +117,7 @@ def cache_options(settings: Settings, installation: Installation) -> list[str]:
 
 def make_environment(installation: Installation, directory: Path) -> dict[str, str]:
     """Environment of Triton and thereby of its Python-backend stubs."""
-    environment = {**os.environ, **dict.fromkeys(SINGLE_THREADED, "1")}
+    environment = {**ALLOCATOR, **os.environ, **dict.fromkeys(SINGLE_THREADED, "1")}
     if installation.embedded:
         libraries = [str(installation.libraries), str(link_libraries(directory))]
         environment["LD_LIBRARY_PATH"] = join_paths(libraries, environment.get("LD_LIBRARY_PATH"))

@@ -3,6 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
+from bench.report import README, write_section
+from bench.sections import SECTIONS
+from bench.sections.classifiers import write_repositories
+from bench.sections.profile import count_innermost
+from bench.variants import change_configs, copy_repositories
+from bench.work import read_config
 from tests.conftest import ROOT
 
 
@@ -19,3 +27,47 @@ def test_what_the_gateway_adds():
         rows = [line for line in table.splitlines() if line.startswith(f"| {way} |")]
         assert len(rows) == 2
         assert all(row.endswith("| 0 |") for row in rows)
+
+
+def test_every_section_has_its_place_in_the_readme():
+    text = README.read_text()
+    for name in ("machine", "aims", *SECTIONS):
+        assert f"<!-- bench {name} -->\n" in text
+        assert f"<!-- end {name} -->" in text
+
+
+def test_a_section_is_written_between_its_marks(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("before\n<!-- bench limit -->\nold\n<!-- end limit -->\nafter\n")
+    write_section("limit", "| new \\1 |", path)
+    assert path.read_text() == "before\n<!-- bench limit -->\n| new \\1 |\n<!-- end limit -->\nafter\n"
+    with pytest.raises(ValueError, match="no section start"):
+        write_section("start", "", path)
+
+
+def test_limit_and_aims():
+    printed = run("bench", "--only", "limit", "--dry", "--rounds", "1", "--seconds", "0.3")
+    assert printed.count("| limit, in process |") == 2
+    for way in ("gRPC", "gateway, raw", "gateway, multipart"):
+        assert printed.count(f"| {way} |") == 2
+    assert printed.count("of the limit |") == 4
+
+
+def test_one_more_classifier_decodes_no_more(tmp_path):
+    names = write_repositories(tmp_path, 3)
+    config = read_config(tmp_path / "ensembles" / "analyze")
+    steps = [step.model_name for step in config.ensemble_scheduling.step]
+    assert steps == ["preprocess", *names]
+    assert len(read_config(tmp_path / "ensembles" / "preprocess").output) == 2
+
+
+def test_a_variant_changes_all_but_the_ensemble(tmp_path):
+    copy_repositories(tmp_path)
+    change_configs(tmp_path, lambda config: setattr(config.instance_group[0], "count", 5))
+    configs = [read_config(path.parent) for path in tmp_path.glob("*/*/config.pbtxt")]
+    assert {config.instance_group[0].count for config in configs if config.name != "analyze"} == {5}
+
+
+def test_samples_are_counted_by_their_innermost_function():
+    text = "main (a.py:1);decode (lib/picture.py:20) 3\nmain (a.py:1);decode (lib/picture.py:21) 4\n"
+    assert count_innermost(text) == {"`decode` (lib/picture.py)": 7}
