@@ -3,12 +3,16 @@
 import subprocess
 import sys
 
+import psutil
 import pytest
 
-from bench.report import README, write_section
+from bench.context import Context
+from bench.photos import write_photo
+from bench.report import README, compare, show_verdicts, write_section
 from bench.sections import SECTIONS
 from bench.sections.classifiers import write_repositories
 from bench.sections.profile import count_innermost
+from bench.service import Service
 from bench.variants import change_configs, copy_repositories
 from bench.work import read_config
 from tests.conftest import ROOT
@@ -45,12 +49,23 @@ def test_a_section_is_written_between_its_marks(tmp_path):
         write_section("start", "", path)
 
 
-def test_limit_and_aims():
-    printed = run("bench", "--only", "limit", "--dry", "--rounds", "1", "--seconds", "0.3")
-    assert printed.count("| limit, in process |") == 2
-    for way in ("gRPC", "gateway, raw", "gateway, multipart"):
-        assert printed.count(f"| {way} |") == 2
-    assert printed.count("of the limit |") == 4
+def test_limit_and_service_take_turns(triton_url, tmp_path):
+    service = Service(triton_url, "", psutil.Process())
+    photo = str(write_photo(tmp_path / "photo.jpg", 320, 240))
+    context = Context(service, (photo,), 2.0, 1)
+    runs = {"limit": context.limit("attributes"), "gRPC": context.grpc("attributes", 1)}
+    measured = context.measure_in_turns(runs)
+    for rounds in measured.values():
+        (each,) = rounds
+        assert each.rate > 0
+        assert each.p99 >= each.median > 0
+        assert each.failed == 0
+    assert compare(measured["gRPC"], measured["limit"]) > 0
+    context.expect_at_least("rate", 0.5, 0.4)
+    context.expect_at_most("p99", 0.5, 0.4)
+    verdicts = show_verdicts(context.verdicts)
+    assert "| rate | ≥ 0.5 | 0.40 | **no** |" in verdicts
+    assert "| p99 | ≤ 0.5 | 0.40 | yes |" in verdicts
 
 
 def test_one_more_classifier_decodes_no_more(tmp_path):
