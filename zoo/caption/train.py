@@ -21,7 +21,7 @@ VALUES = {"pose": POSES, "expression": EXPRESSIONS, "eyes": EYES}
 
 def main() -> None:
     """Trains, writes the state dict and, beside it, the vocabulary."""
-    arguments = parse_arguments(__doc__, steps=6000, checkpoint=CHECKPOINTS / "caption.pt")
+    arguments = parse_arguments(__doc__, steps=4500, checkpoint=CHECKPOINTS / "caption.pt")
     faces = prepare(arguments)
     tokens = create_vocabulary(list_words())
     course = Course(create_network(len(tokens)), faces, tokens, arguments.seed)
