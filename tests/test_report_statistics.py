@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from scoring.__main__ import main
+from scoring.report.drift import STABLE, verdict
 from scoring.report.outcome import ALL_NONE, SAME_PERSON, WITH_WITHOUT, compare
 from scoring.report.statistics import (
     bootstrap,
     cliffs_delta,
     cluster_share,
     kolmogorov_smirnov,
-    stability_index,
+    stability,
     stability_of_counts,
     wilson,
 )
@@ -132,16 +133,24 @@ def test_cliffs_delta_is_what_counting_pairs_gives():
 def test_distances_between_distributions():
     rng = np.random.default_rng(4)
     before, same, moved = rng.normal(0, 1, 5000), rng.normal(0, 1, 5000), rng.normal(1, 1, 5000)
-    assert stability_index(before, same) < 0.02
-    assert stability_index(before, moved) > 0.25
-    assert stability_index(before, before) == 0
-    assert stability_index(np.zeros(10), np.ones(10)) > 0.25
+    assert stability(before, same).psi < 0.02
+    assert stability(before, moved).psi > 0.25
+    assert stability(before, before).psi == 0
+    assert stability(np.zeros(10), np.ones(10)).psi > 0.25
     assert kolmogorov_smirnov(before, before) == 0
     # Two unit normals one apart: 2 Φ(1/2) − 1.
     assert kolmogorov_smirnov(before, moved) == pytest.approx(0.3829, abs=0.03)
     # (0.2 − 0.5) ln(0.2 / 0.5) + (0.8 − 0.5) ln(0.8 / 0.5)
     counts = np.array([500_000, 500_000]), np.array([200_000, 800_000])
-    assert stability_of_counts(*counts) == pytest.approx(0.4159, abs=0.001)
+    assert stability_of_counts(*counts, (1, 1)).psi == pytest.approx(0.4159, abs=0.001)
+
+
+def test_few_photos_drift_by_chance():
+    rng = np.random.default_rng(6)
+    pairs = [stability(rng.normal(0, 1, 60), rng.normal(0, 1, 60)) for _ in range(200)]
+    assert sum(moved.psi > STABLE for moved in pairs) > 100
+    assert sum(moved.psi > moved.chance for moved in pairs) < 24
+    assert verdict(stability(rng.normal(0, 1, 60), rng.normal(3, 1, 60))) == "shifted"
 
 
 def test_the_same_run_has_no_drift(tmp_path):

@@ -46,7 +46,7 @@ MODELS = [
     Column("model", "Model"),
     Column("task", "Task"),
     Column("positive", "A yes means"),
-    Column("version", "Version and checksum"),
+    Column("version", "Version and checksum", Kind.CHECKSUM),
     Column("photos", "Photos", Kind.COUNT),
 ]
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scoring.report.dataset import Run
 from scoring.report.errors import ReportError
 from scoring.report.profile import Profile, to_floats
-from scoring.report.statistics import Floats, kolmogorov_smirnov, stability_index, stability_of_counts
+from scoring.report.statistics import Floats, Stability, kolmogorov_smirnov, stability, stability_of_counts
 
 STABLE, SHIFTED = 0.1, 0.25
 CATEGORIES = 30
-DRIFT = ["output", "mean_before", "mean_after", "psi", "ks", "verdict"]
+DRIFT = ["output", "mean_before", "mean_after", "psi", "psi_by_chance", "ks", "verdict"]
 
 
 def shared_classifiers(new: Run, old: Run) -> list[str]:
@@ -34,26 +34,30 @@ def measure_drift(new: Run, old: Run, profiles: tuple[Profile, Profile], min_sco
     if "objects" in new.columns and "objects" in old.columns:
         rows.append(numbers_row("objects per photo", *(objects_per_photo(run, min_score) for run in (old, new))))
     after, before = profiles
-    for name, before_counts, after_counts in (
-        ("labels of objects", before.objects, after.objects),
-        ("words of captions", before.words, after.words),
+    for name, counts, sizes in (
+        ("labels of objects", (before.objects, after.objects), (before.good, after.good)),
+        ("words of captions", (before.words, after.words), (before.captions, after.captions)),
     ):
-        if before_counts and after_counts:
-            index = categories_index(before_counts, after_counts)
-            rows.append([name, np.nan, np.nan, index, np.nan, verdict(index)])
+        if all(counts):
+            moved = categories_stability(*counts, sizes)
+            rows.append([name, np.nan, np.nan, *moved, np.nan, verdict(moved)])
     return pd.DataFrame(rows, columns=DRIFT)
 
 
 def numbers_row(name: str, before: Floats, after: Floats) -> list[object]:
-    index = stability_index(before, after)
+    moved = stability(before, after)
     means = [float(each.mean()) if len(each) else np.nan for each in (before, after)]
-    return [name, *means, index, kolmogorov_smirnov(before, after), verdict(index)]
+    return [name, *means, *moved, kolmogorov_smirnov(before, after), verdict(moved)]
 
 
-def verdict(index: float) -> str:
-    if not np.isfinite(index):
+def verdict(moved: Stability) -> str:
+    if not np.isfinite(moved.psi):
         return "nothing to compare"
-    return "stable" if index < STABLE else "some drift" if index <= SHIFTED else "shifted"
+    if moved.psi < STABLE:
+        return "stable"
+    if moved.psi <= moved.chance:
+        return "too few to tell"
+    return "some drift" if moved.psi <= SHIFTED else "shifted"
 
 
 def read_column(run: Run, name: str) -> Floats:
@@ -73,9 +77,9 @@ def count_objects(column: pa.ListArray, min_score: float) -> NDArray[np.int64]:
     return np.bincount(photo[kept], minlength=len(column))
 
 
-def categories_index(before: Counter[str], after: Counter[str]) -> float:
-    """The stability index over the most frequent categories of both, and the rest as one."""
+def categories_stability(before: Counter[str], after: Counter[str], sizes: tuple[int, int]) -> Stability:
+    """Over the most frequent categories of both, and the rest as one. `sizes`: photos on both sides."""
     names = [name for name, _ in (before + after).most_common(CATEGORIES)]
     known = [[each[name] for name in names] for each in (before, after)]
     counts = [np.array([*those, each.total() - sum(those)]) for those, each in zip(known, (before, after), strict=True)]
-    return stability_of_counts(*counts)
+    return stability_of_counts(counts[0], counts[1], sizes)

@@ -141,8 +141,9 @@ def compare_section(new: Run, old: Run, drift: pd.DataFrame, changed: pd.DataFra
     """Drift of every output, and answers that changed on the same photos."""
     text = [
         f"From {old.folder} to {new.folder}. PSI is the population stability index over the deciles of the other run: "
-        f"below {STABLE:g} stable, up to {SHIFTED:g} some drift, above that a shift. KS is the Kolmogorov–Smirnov "
-        "distance, the largest gap between the two cumulative distributions. Both compare populations: if other photos "
+        f"below {STABLE:g} stable, up to {SHIFTED:g} some drift, above that a shift, unless so few photos reach as "
+        "much by chance (in 1 of 20 cases, if nothing moved). KS is the Kolmogorov–Smirnov distance, the largest gap "
+        "between the two cumulative distributions. Both compare populations: if other photos "
         "were scored, they move also where the models did not."
     ]
     tables = [Table("versions", "Models of the two runs", VERSIONS, versions_frame(new, old))]
@@ -160,8 +161,8 @@ def compare_section(new: Run, old: Run, drift: pd.DataFrame, changed: pd.DataFra
 
 VERSIONS = [
     Column("model", "Model"),
-    Column("before", "The other run"),
-    Column("after", "This run"),
+    Column("before", "The other run", Kind.CHECKSUM),
+    Column("after", "This run", Kind.CHECKSUM),
     Column("same", "Same"),
 ]
 DRIFTED = [
@@ -169,6 +170,7 @@ DRIFTED = [
     Column("mean_before", "Mean, other run", Kind.NUMBER),
     Column("mean_after", "Mean, this run", Kind.NUMBER),
     Column("psi", "PSI", Kind.NUMBER),
+    Column("psi_by_chance", "by chance up to", Kind.NUMBER),
     Column("ks", "KS", Kind.NUMBER),
     Column("verdict", "In words"),
 ]

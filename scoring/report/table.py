@@ -7,11 +7,15 @@ from typing import NamedTuple
 
 import pandas as pd
 
+# Letters of a checksum that the page shows; the CSV file has all.
+CHECKSUM = 24
+
 
 class Kind(StrEnum):
     """How a column's figures are shown."""
 
     TEXT = "text"
+    CHECKSUM = "checksum"
     COUNT = "count"
     SHARE = "share"
     NUMBER = "number"
@@ -64,8 +68,9 @@ def figures(row: dict[str, object], column: Column) -> Iterator[Figure]:
 
 
 def show(value: object, kind: Kind) -> Figure:
-    if kind is Kind.TEXT:
-        return Figure("–" if value is None else str(value), None)
+    if kind in (Kind.TEXT, Kind.CHECKSUM):
+        text = "–" if value is None else str(value)
+        return Figure(text if kind is Kind.TEXT or len(text) <= CHECKSUM else f"{text[:CHECKSUM]}…", None)
     if value is None or pd.isna(value):  # type: ignore[call-overload]
         return Figure("–", None)
     number = float(value)  # type: ignore[arg-type]
