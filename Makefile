@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help serve reload export test perf bench lint format clean
+.PHONY: help serve reload export score test perf bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -19,6 +19,9 @@ reload: ## have the running service take up new and changed models
 
 export: $(VENV)/.export ## turn the checkpoints of models.toml into the model repositories
 	@exec $(BIN)/python -m export $(ARGS)
+
+score: $(VENV)/.score ## score photos in bulk: make score ARGS="photos --out scores"
+	@exec $(BIN)/python -m scoring $(ARGS)
 
 test: $(VENV)/.test ## run all tests, against the real server
 	$(BIN)/python -m pytest -ra $(ARGS)
@@ -67,6 +70,10 @@ $(VENV)/.export: requirements/export.txt requirements/serve.txt requirements/gat
 	@echo "Installing $< (the training frameworks; once)"
 	@$(PIP) -r $< && touch $@ $(VENV)/.serve
 
-$(VENV)/.test: requirements/test.txt requirements/export.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
+$(VENV)/.score: requirements/scoring.txt requirements/report.txt requirements/client.txt | $(VENV)/.python
+	@echo "Installing $< and $(word 2,$^) (a gRPC client, Parquet and statistics; once)"
+	@$(PIP) -r $< -r $(word 2,$^) && touch $@
+
+$(VENV)/.test: requirements/test.txt requirements/export.txt requirements/serve.txt requirements/gateway.txt requirements/ray.txt requirements/scoring.txt requirements/report.txt | $(VENV)/.python
 	@echo "Installing $< (the training frameworks and the test tools; once)"
-	@$(PIP) -r $< && touch $@ $(VENV)/.export $(VENV)/.serve
+	@$(PIP) -r $< && touch $@ $(VENV)/.export $(VENV)/.serve $(VENV)/.score

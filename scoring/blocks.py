@@ -10,7 +10,7 @@ import pyarrow as pa
 from scoring.photos import Photo
 
 PHOTOS_PER_BLOCK = 1000
-SMALLEST, LARGEST = 32, 4096
+SMALLEST, LARGEST = 16, 4096
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def conform(table: pa.Table, carried: pa.Schema) -> pa.Table:
 
 def choose_size(start: int) -> int:
     """Rows of the chunk that begins at row `start`: small at first, so that a run that is killed repeats little of what
-    it did (a 32nd), and large later, so that a million photos become hundreds of parts."""
-    return min(max(start // 32, SMALLEST), LARGEST)
+    it did (a 64th), and large later, so that a million photos become hundreds of parts."""
+    return min(max(start // 64, SMALLEST), LARGEST)
 
 
 def cut(blocks: Iterable[Block]) -> Iterator[Chunk]:

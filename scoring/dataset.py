@@ -70,7 +70,8 @@ class Dataset:
         """Write the part, or leave what was there: never half of it."""
         mark = {PART_KEY: json.dumps({"number": number, "fingerprint": fingerprint})}
         sink = pa.BufferOutputStream()
-        parquet.write_table(table.replace_schema_metadata((table.schema.metadata or {}) | mark), sink)
+        marked = table.replace_schema_metadata((table.schema.metadata or {}) | mark)
+        parquet.write_table(marked, sink, compression="zstd")
         self._write(name_part(number), sink.getvalue())
         return Part.read(number, fingerprint, table)
 

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
+from scoring.__main__ import make_parser
 from scoring.schema import MANIFEST, read_metadata
+from tests.conftest import ROOT
 from tests.relay import Relay
 from tests.scored import list_parts, make_photo, read_rows, score, start_scoring, write_photos
 
@@ -127,7 +129,7 @@ def test_killed_run_goes_on(triton_url, count_inferences, tmp_path):
     assert score(*arguments) == 0
     assert [row["source"] for row in read_rows(out)] == [str(photo) for photo in photos]
     assert written.items() <= list_parts(out).items()
-    assert count_inferences() - before <= 200 - 32 * len(written)
+    assert count_inferences() - before <= 200 - 16 * len(written)
     assert not list(out.glob(".*"))
 
 
@@ -230,3 +232,11 @@ def test_no_service(tmp_path, capsys, monkeypatch):
     photo = write_photos(tmp_path, 1)[0]
     assert score(photo, "--out", tmp_path / "out", "--endpoint", "127.0.0.1:9") == 1
     assert "Triton at 127.0.0.1:9 does not answer" in capsys.readouterr().err
+
+
+def test_readme_explains_every_flag():
+    text = (ROOT / "scoring" / "README.md").read_text()
+    flags = [
+        flag for action in make_parser()._actions for flag in action.option_strings if flag not in ("-h", "--help")
+    ]
+    assert [flag for flag in flags if f"`{flag}" not in text] == []
