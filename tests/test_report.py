@@ -2,8 +2,10 @@
 
 import csv
 import io
+import random
 import re
 import tarfile
+import time
 from html.parser import HTMLParser
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 
 from scoring.__main__ import main
 from scoring.photos import Unreadable
+from scoring.report.dataset import open_run
 from scoring.report.pictures import find_photo
 from tests.pictures import encode, gradient
 from tests.scored_runs import MODELS, make_columns, write_run
@@ -36,7 +39,7 @@ def full(run, tmp_path_factory):
 
 
 class Page(HTMLParser):
-    """What a page loads, its open elements, its text, and the `<data>` values by table."""
+    """What a page loads, its open elements, ids and text, and the `<data>` values by table."""
 
     VOID = frozenset({"meta", "img"})
 
@@ -45,6 +48,7 @@ class Page(HTMLParser):
         self.loads: list[str] = []
         self.open: list[str] = []
         self.tables: dict[str, list[list[str]]] = {}
+        self.ids: list[str] = []
         self.text = ""
         self.tags: set[str] = set()
         self.feed(text)
@@ -52,6 +56,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
         self.tags.add(tag)
+        self.ids += [values["id"]] if "id" in values else []
         self.loads += [values[name] for name in ("src", "href", "xlink:href", "srcset", "data") if values.get(name)]
         if tag not in self.VOID:
             self.open.append(tag)
@@ -89,6 +94,7 @@ def test_the_page_loads_nothing(full):
     assert page.open == []
     assert not page.tags & {"script", "link", "iframe", "object", "embed", "base", "form"}
     assert [load for load in page.loads if not load.startswith(("#", "data:image/jpeg;base64,"))] == []
+    assert len(page.ids) == len(set(page.ids))
     assert "@import" not in text
     assert re.findall(r"url\((?!#)", text) == []
     assert "default-src 'none'" in text
@@ -276,6 +282,19 @@ def test_fractions_are_checked(run, capsys, flags):
         main(["report", str(run), *flags])
     assert stopped.value.code == 2
     assert "is no number from 0 to 1" in capsys.readouterr().err
+
+
+def test_reading_does_not_run_ahead_of_a_slow_reader(tmp_path):
+    columns = make_columns(400, 5, 0)
+    columns["caption"] = [caption and random.randbytes(5000).hex() for caption in columns["caption"]]
+    run = open_run(str(write_run(tmp_path, columns, parts=20)))
+    held = []
+    for _ in run.batches(["caption"]):
+        time.sleep(0.02)
+        held.append(pa.total_allocated_bytes())
+    assert len(held) == 20
+    # A part's captions are 200 kB; all of them 4 MB.
+    assert max(held) - min(held) < 1_000_000
 
 
 def test_a_damaged_part_is_told_in_one_line(tmp_path, capsys):

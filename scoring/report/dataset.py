@@ -43,11 +43,12 @@ class Run:
         Raises ReportError when a part cannot be read.
         """
         chosen = ds.field("error").is_null() if good else None
-        scanner = self.dataset.scanner(
-            columns=list(columns), filter=chosen, batch_size=ROWS_PER_BATCH, batch_readahead=4, fragment_readahead=1
-        )
+        schema = self.dataset.schema
         try:
-            yield from scanner.to_batches()
+            # One row group at a time: a scanner of the whole dataset reads ahead without end of a slow consumer.
+            for part in self.dataset.get_fragments():
+                for group in part.split_by_row_group(schema=schema):
+                    yield from group.to_batches(schema, list(columns), chosen, ROWS_PER_BATCH)
         except (pa.ArrowException, OSError) as error:
             raise ReportError(f"cannot read {self.folder}: {first_line(error)}") from error
 

@@ -20,7 +20,6 @@ INK, QUIET, BAR, SECOND, MARK = "#010101", "#020202", "#030303", "#040404", "#05
 PROPERTIES = {INK: "--text", QUIET: "--quiet", BAR: "--bar", SECOND: "--second", MARK: "--mark"}
 SETTINGS: Any = {
     "svg.fonttype": "none",
-    "svg.hashsalt": "report",
     "font.size": 10,
     "text.color": INK,
     "axes.edgecolor": QUIET,
@@ -111,7 +110,8 @@ def new_figure(inches_high: float) -> tuple[Figure, Axes]:
 def finish(figure: Figure, heading: str, alt: str) -> Plot:
     text = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+    # The salt makes ids: other ones in every plot of the page, the same ones in every run.
+    with mpl.rc_context(SETTINGS | {"svg.hashsalt": heading}), warnings.catch_warnings():
         # The browser has glyphs that matplotlib's font lacks.
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(text, format="svg", transparent=True, metadata=nothing)

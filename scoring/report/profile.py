@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -99,17 +98,21 @@ def count_words(column: pa.Array, result: Profile) -> None:
 
 
 def count_objects(column: pa.ListArray, min_score: float, result: Profile) -> None:
+    """Objects per label, and photos with at least one."""
     found = column.flatten()
-    frame = pd.DataFrame(
-        {
-            "photo": pc.list_parent_indices(column).to_numpy(),
-            "label": found.field("label").to_numpy(zero_copy_only=False),
-            "score": to_floats(found.field("score")),
-        }
-    )
-    frame = frame[frame["score"] >= min_score]
-    result.objects.update(frame["label"].value_counts().to_dict())
-    result.photos_with.update(frame.drop_duplicates(["photo", "label"])["label"].value_counts().to_dict())
+    kept = to_floats(found.field("score")) >= min_score
+    labels = pc.dictionary_encode(pc.fill_null(found.field("label"), ""))
+    names, label = labels.dictionary.to_pylist(), labels.indices.to_numpy()[kept].astype(np.int64)
+    photo = pc.list_parent_indices(column).to_numpy()[kept]
+    add_counts(result.objects, names, label)
+    if names:
+        add_counts(result.photos_with, names, np.unique(photo * len(names) + label) % len(names))
+
+
+def add_counts(counter: Counter[str], names: list[str], places: NDArray[np.int64]) -> None:
+    """Count `names[place]` for each place; names that do not occur stay out."""
+    numbers = np.bincount(places, minlength=len(names))
+    counter.update({name: int(number) for name, number in zip(names, numbers, strict=True) if number})
 
 
 def count_versions(column: pa.MapArray, result: Profile) -> None:
