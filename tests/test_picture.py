@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from export.preprocessing import picture
+from tests.conftest import ROOT
 from tests.pictures import encode, gradient
 
 LIMIT = 50_000_000
@@ -66,6 +67,13 @@ def test_reduced_decoding_keeps_the_originals_size_and_looks():
     assert reduced.pixels.size == (200, 150)
     assert reduced.size == full.size == (1600, 1200)
     assert np.abs(reduced.fit(STRETCH).astype(int) - full.fit(STRETCH)).max() < 8
+
+
+def test_pixels_hardly_depend_on_what_else_is_asked_for():
+    data, small = (ROOT / "examples" / "sample.jpg").read_bytes(), picture.Geometry("stretch", 128, 128)
+    alone = decode(data, small).fit(small)
+    beside_a_larger_one = decode(data, small, picture.Geometry("letterbox", 640, 640)).fit(small)
+    assert np.abs(alone.astype(int) - beside_a_larger_one).mean() < 0.5
 
 
 @pytest.mark.parametrize(

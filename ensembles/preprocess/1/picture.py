@@ -28,6 +28,9 @@ CONTENT = {
     b"pk\x03\x04": "an archive or an office document",
 }
 ORIENTATION_TAG = 0x0112
+# A reduced decode keeps this many times the pixels that a geometry needs, as Pillow's own thumbnails do. With fewer, the
+# decoder's coarse filter shows, and a network's answer depends on which others were asked along with it.
+GAP = 2
 LETTERBOX_GREY = (114, 114, 114)  # the padding that YOLO models are trained with
 
 # Pillow's own bomb check warns at half its limit; the limit here is the caller's `max_pixels`.
@@ -96,7 +99,7 @@ class Picture:
         scaled = geometry.scaled_size(*self.size)
         image = self.pixels
         if image.size != scaled:
-            image = image.resize(scaled, Image.Resampling.BILINEAR, reducing_gap=2.0)
+            image = image.resize(scaled, Image.Resampling.BILINEAR, reducing_gap=GAP)
         if scaled != (geometry.width, geometry.height):
             canvas = Image.new("RGB", (geometry.width, geometry.height), LETTERBOX_GREY)
             canvas.paste(image, geometry.offset(scaled))
@@ -107,7 +110,7 @@ class Picture:
 def decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture:
     """Decode the first frame of an image file, upright and RGB.
 
-    JPEG is decoded at the smallest DCT scale that still gives every geometry its pixels.
+    JPEG is decoded at the smallest DCT scale that still gives every geometry GAP times its pixels.
 
     Raises:
         BadImage: no image, an unsupported format, a broken file, or more than `max_pixels` pixels.
@@ -140,7 +143,7 @@ def _decode(image: Image.Image, geometries: list[Geometry], max_pixels: int) -> 
 def _reduce(image: Image.Image, size: tuple[int, int], orientation: int, geometries: list[Geometry]) -> None:
     """Ask the JPEG decoder for the smallest scale (1/2, 1/4, 1/8) that covers all geometries; others ignore it."""
     needs = [geometry.scaled_size(*size) for geometry in geometries] or [(1, 1)]
-    needed = max(width for width, _ in needs), max(height for _, height in needs)
+    needed = GAP * max(width for width, _ in needs), GAP * max(height for _, height in needs)
     image.draft(None, needed[::-1] if orientation in (5, 6, 7, 8) else needed)
 
 
