@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import ray
+from ray.exceptions import RayError
 
 from scoring.blocks import Chunk
 from scoring.dataset import Counts
@@ -19,8 +20,8 @@ from scoring.errors import ModelsChanged, ScoringError
 from scoring.progress import Progress
 from scoring.scorer import Job, Scorer
 
-# A few million photos' names; they lie in the object store of the driver's node until they are done.
-CHUNKS_PER_ROUND = 1000
+# Up to 400,000 photos' names; they lie in the object store of the driver's node until they are done.
+CHUNKS_PER_ROUND = 100
 # Actors only wait for Triton. With whole processors, on a small machine nothing would be left for reading.
 CPUS_PER_ACTOR = 0.1
 ACTORS_PER_NODE = 2
@@ -37,7 +38,7 @@ class Actor:
         """`chunk`, pickled, to the counts of its part, or the `problem` that ends the run."""
         try:
             counts = self._scorer.finish(self._scorer.start(pickle.loads(row["chunk"])))
-        except ModelsChanged as error:
+        except ScoringError as error:
             return {"rows": 0, "broken": 0, "failed": 0, "problem": str(error)}
         return {"rows": counts.rows, "broken": counts.broken, "failed": counts.failed, "problem": ""}
 
@@ -46,13 +47,15 @@ def run_ray(job: Job, chunks: Iterable[Chunk], progress: Progress, address: str 
     """Score the chunks on the cluster at `address`, or one on this machine.
 
     Raises:
-        ScoringError: there is no such cluster, or the models changed.
+        ScoringError: there is no such cluster, it failed, or the models changed.
     """
     connect(address)
     try:
         remaining = iter(chunks)
-        while some := list(islice(remaining, CHUNKS_PER_ROUND)):
-            score_round(job, some, progress, actors or ACTORS_PER_NODE * count_nodes())
+        while items := [{"chunk": pickle.dumps(chunk)} for chunk in islice(remaining, CHUNKS_PER_ROUND)]:
+            score_round(job, items, progress, actors or ACTORS_PER_NODE * count_nodes())
+    except RayError as error:
+        raise ScoringError(f"the Ray cluster failed: {error}") from None
     finally:
         ray.shutdown()
 
@@ -84,8 +87,7 @@ def count_nodes() -> int:
     return sum(node["Alive"] for node in ray.nodes())
 
 
-def score_round(job: Job, chunks: list[Chunk], progress: Progress, actors: int) -> None:
-    items = [{"chunk": pickle.dumps(chunk)} for chunk in chunks]
+def score_round(job: Job, items: list[dict[str, bytes]], progress: Progress, actors: int) -> None:
     # A block per chunk: Ray Data hands out blocks.
     scored = ray.data.from_items(items, override_num_blocks=len(items)).map(
         cast(Any, Actor),

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import fs, parquet
 
 from scoring.answers import is_broken_picture
-from scoring.errors import UsageError
+from scoring.errors import ScoringError, UsageError
 from scoring.schema import MANIFEST, read_metadata
 from scoring.storage import open_store
 
@@ -125,10 +125,13 @@ class Dataset:
     def _write(self, name: str, content: pa.Buffer) -> None:
         path = f"{self._folder}/{name}"
         aside = path if self._is_store else f"{self._folder}/.{name}.{uuid4().hex}.tmp"
-        with self._store.open_output_stream(aside) as stream:
-            stream.write(content)
-        if aside != path:
-            self._store.move(aside, path)
+        try:
+            with self._store.open_output_stream(aside) as stream:
+                stream.write(content)
+            if aside != path:
+                self._store.move(aside, path)
+        except OSError as error:
+            raise ScoringError(f"{self.location}/{name} cannot be written: {error}") from None
 
 
 def name_part(number: int) -> str:

@@ -5,10 +5,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from scoring.answers import Row
 from scoring.dataset import Counts
+from scoring.errors import ScoringError
 from scoring.schema import ErrorKind
 
 TERMINAL_SECONDS, PLAIN_SECONDS = 0.5, 10.0
@@ -74,7 +76,9 @@ class Progress:
         return line
 
     def _count(self, count: Callable[[], int]) -> None:
-        self._total = count()
+        # Sources that cannot be read end the run itself.
+        with suppress(ScoringError):
+            self._total = count()
 
     def _repeat(self) -> None:
         while not self._ended.wait(TERMINAL_SECONDS if self._is_terminal else PLAIN_SECONDS):

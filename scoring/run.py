@@ -91,7 +91,6 @@ def run(options: Options) -> int:
     chunks = finished.leave_out(cut(options.sources.blocks(carried)))
     with Progress(finished.counts, options.sources.count) as progress:
         run_engine(options, make_job(options, models, carried), chunks, seen, progress)
-    seen.close()
     print(f"{progress.summarise()}; {options.out}", file=sys.stderr)
     return 1 if progress.counts().failed else 0
 

@@ -84,9 +84,9 @@ class Scorer:
         table = self._make_table(rows, started.chunk.carried)
         self._check_models()
         part = self._dataset.write_part(started.chunk.number, table, started.chunk.fingerprint())
+        if self._seen is not None:
+            self._seen.add(part)
         with self._lock:
-            if self._seen is not None:
-                self._seen.add(part)
             for row in rows:
                 self._open.pop(row.get("sha256") or "", None)
         return part.counts
@@ -106,10 +106,10 @@ class Scorer:
 
     def _answer(self, sha256: str, content: bytes) -> Row:
         """The same photo is asked for once: who comes second waits for the first."""
+        found = self._seen.find(sha256) if self._seen is not None else None
+        if found is not None:
+            return found
         with self._lock:
-            found = self._seen.find(sha256) if self._seen is not None else None
-            if found is not None:
-                return found
             answer, is_first = self._open.get(sha256), sha256 not in self._open
             if answer is None:
                 answer = self._open[sha256] = Future()

@@ -4,13 +4,19 @@ import io
 import json
 import tarfile
 import time
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
 from scoring.__main__ import make_parser
+from scoring.blocks import cut
+from scoring.errors import ModelsChanged
 from scoring.schema import MANIFEST, read_metadata
+from scoring.scorer import Job, Scorer
+from scoring.sources import Sources
+from scoring.triton import Triton
 from tests.conftest import ROOT
 from tests.relay import Relay
 from tests.scored import list_parts, make_photo, read_rows, score, start_scoring, write_photos
@@ -240,3 +246,26 @@ def test_readme_explains_every_flag():
         flag for action in make_parser()._actions for flag in action.option_strings if flag not in ("-h", "--help")
     ]
     assert [flag for flag in flags if f"`{flag}" not in text] == []
+
+
+def test_models_that_change_during_a_run_end_it(triton_url, tmp_path):
+    triton = Triton(triton_url, 10.0)
+    models = tuple(replace(model, checksum="sha256:of-another-network") for model in triton.models(("smiling",)))
+    triton.close()
+    job = Job(triton_url, str(tmp_path / "out"), models, pa.schema([]), 4, 10.0, 10.0, 0.25)
+    chunk = next(cut(Sources((str(write_photos(tmp_path / "photos", 1)[0]),)).blocks(pa.schema([]))))
+    with Scorer(job) as scorer, pytest.raises(ModelsChanged, match="smiling: 1 sha256:of-another-network → 1 sha256:"):
+        scorer.finish(scorer.start(chunk))
+    assert list_parts(tmp_path / "out") == {}
+
+
+def test_stopped_run_says_how_to_go_on(triton_url, tmp_path):
+    write_photos(tmp_path / "photos", 200)
+    arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--outputs", "smiling", "--endpoint", triton_url)
+    process = start_scoring(*arguments, "--in-flight", 1)
+    wait_for(tmp_path / "out" / "part-000000.parquet")
+    process.terminate()
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "scoring: stopped; the same command goes on from here"
+    assert "Traceback" not in errors
