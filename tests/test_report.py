@@ -17,6 +17,7 @@ from scoring.__main__ import main
 from scoring.photos import Unreadable
 from scoring.report.dataset import open_run
 from scoring.report.pictures import find_photo
+from scoring.report.profile import kind_of
 from tests.pictures import encode, gradient
 from tests.scored_runs import MODELS, make_columns, write_run
 
@@ -119,7 +120,7 @@ def is_number(text: str) -> bool:
 
 def test_counts_are_those_of_the_dataset(full):
     text, _ = read_page(full)
-    assert "1,200 photos were scored; 30 of them (2.5 %) gave an error" in text
+    assert "1,200 photos were scored; 30 of them (2.5\u00a0%) gave an error" in text
     (error,) = read_csv(full / "errors.csv")
     assert error == {
         "error": "picture: preprocess: cannot decode image",
@@ -142,6 +143,24 @@ def test_counts_are_those_of_the_dataset(full):
     persons = read_csv(full / "persons.csv")
     assert len(persons) == 60
     assert sum(int(row["photos"]) for row in persons) == 1170
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("source: No such file or directory", "source: No such file or directory"),
+        ("source: [Errno 2] No such file: '/a/b.jpg'", "source: [Errno #] No such file"),
+        ("source: cannot open: /a/7.jpg", "source: cannot open"),
+        ("picture: image has 90000000 pixels, at most 50000000 are accepted", "picture: image has # pixels"),
+        (
+            "picture: cannot decode image: 7 bytes of an unknown kind, beginning with 62 72; accepted formats are JPEG",
+            "picture: cannot decode image: # bytes of an unknown kind",
+        ),
+        ("", "unnamed error"),
+    ],
+)
+def test_errors_that_differ_in_names_and_numbers_are_one_kind(error, kind):
+    assert kind_of(error) == kind
 
 
 def test_histograms_hold_every_photo(full):
@@ -234,7 +253,7 @@ def test_a_run_without_captions_objects_and_good_photos(tmp_path):
     folder = write_run(tmp_path / "run", columns, [MODELS[0]])
     assert main(["report", str(folder)]) == 0
     text, _ = read_page(folder / "_report")
-    assert "50 of them (100 %) gave an error" in text
+    assert "50 of them (100\u00a0%) gave an error" in text
     assert "Words of the captions" not in text
 
 

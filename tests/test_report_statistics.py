@@ -70,6 +70,8 @@ def test_persons_are_compared_by_all_and_none_of_their_photos(tmp_path):
     groups = {(row["attribute"], row["in"]): int(row["persons"]) for row in tables["person_groups"]}
     assert [groups["sunglasses", each] for each in ("none", "some", "all")] == [30, 30, 30]
     assert [groups["smiling", each] for each in ("none", "some", "all")] == [90, 0, 0]
+    means = {row["person"]: float(row["mean_outcome"]) for row in tables["persons"]}
+    assert means["user 4"] == pytest.approx(np.mean(columns["likes"][40:50]))
     row = differences(tables)["sunglasses", ALL_NONE]
     low, high = interval(row)
     assert low < -20 < high

@@ -11,13 +11,16 @@ GROUPS = ("none", "some", "all")
 
 
 def count_persons(photos: Photos) -> pd.DataFrame:
-    """One row per person: photos; per attribute those with an answer (`<name>_answers`) and the yes (`<name>`)."""
+    """One row per person: photos; per attribute those with an answer (`<name>_answers`) and the yes (`<name>`); the
+    mean outcome where there is one."""
     columns = {"photos": per_person(photos, np.ones(len(photos)))}
     for name, answers in photos.answers.items():
         columns[f"{name}_answers"] = per_person(photos, np.isfinite(answers))
         columns[name] = per_person(photos, np.nan_to_num(answers))
     counts = pd.DataFrame(columns).round().astype("int64")
     counts.insert(0, "person", photos.persons)
+    if photos.outcome is not None:
+        counts["mean_outcome"] = mean_outcome(photos, np.full(len(photos), True))
     return counts
 
 

@@ -70,8 +70,8 @@ def count_errors(batch: pa.RecordBatch, result: Profile) -> None:
 
 
 def kind_of(error: str) -> str:
-    """What errors that differ in names and numbers have in common: `picture: preprocess: cannot decode image`."""
-    start = re.split(r"['\"<(]|: (?=[^:]*[/\\])", error.strip(), maxsplit=1)[0]
+    """What errors that differ in names and numbers have in common: `picture: image has # pixels`."""
+    start = re.split(r"['\"<(,;]|: (?=[^:]*[/\\])", error.strip(), maxsplit=1)[0]
     return re.sub(r"\d+", "#", ": ".join(start.split(": ")[:3])).rstrip(" :,")[:120] or "unnamed error"
 
 

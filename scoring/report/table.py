@@ -85,7 +85,8 @@ def share(number: float) -> str:
     """In percent; small ones keep a digit that means something."""
     percent = 100 * number
     digits = 2 if 0 < abs(percent) < 0.95 else 1 if abs(percent) < 99.95 else 0
-    return f"{percent:.{digits}f} %"
+    # With a no-break space.
+    return f"{percent:.{digits}f}\u00a0%"
 
 
 def decimal(number: float) -> str:
