@@ -36,6 +36,11 @@ def list_found(image: dict, models: list[Model]) -> Found:
     return attributes + [(detector, found["label"]) for found in image.get("objects", [])]
 
 
+def list_likeliest(tensors: Tensors, classifiers: list[Model]) -> Found:
+    """The likeliest label of each classifier."""
+    return [(model.name, model.labels[int(tensors[model.name].argmax())]) for model in classifiers]
+
+
 def describe_image(filename: str | None, tensors: Tensors, models: list[Model], filter: Filter) -> dict:
     """The answer for one photo."""
     width, height = tensors[SIZE].tolist()

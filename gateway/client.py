@@ -5,10 +5,12 @@ It needs httpx and tqdm, Pillow for PIL images and pandas for tables, and nothin
 
 import io
 import random
+import re
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm"])
 RETRIED = frozenset({429, 503})
+LONGEST_WAIT = 120.0  # seconds; a service that wants to be left alone for longer is an error
 
 
 class ServiceError(Exception):
@@ -148,9 +151,10 @@ class Client:
                 problem = ServiceError(response.status_code, read_detail(response))
                 if problem.status not in RETRIED:
                     raise problem
-                wait = float(response.headers.get("Retry-After", wait))
-            if attempt < self._retries:
-                time.sleep(wait)
+                wait = read_wait(response.headers.get("Retry-After", ""), wait)
+            if attempt == self._retries or wait > LONGEST_WAIT:
+                break
+            time.sleep(wait)
         raise problem
 
 
@@ -170,6 +174,16 @@ def read_photo(photo: "Photo") -> bytes:
 def name_of(photo: "Photo") -> str:
     """Its path where it has one."""
     return str(photo) if isinstance(photo, str | Path) else str(getattr(photo, "filename", "") or "")
+
+
+def read_wait(retry_after: str, otherwise: float) -> float:
+    """Seconds until the server wants to be asked again: Retry-After is a number or a date (RFC 9110, 10.2.3)."""
+    if re.fullmatch(r"\d+(\.\d+)?", retry_after):
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return otherwise
 
 
 def read_detail(response: httpx.Response) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g, has_app_context, request
 
 from gateway.problems import Overloaded, RequestTimeout
 from gateway.settings import Settings
@@ -143,7 +143,8 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         parts = record.args if isinstance(record.args, dict) else {}
         line = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname.lower()}
-        line |= parts or {"message": record.getMessage()}
+        request_id = g.get("request_id") if has_app_context() else None
+        line |= parts or {"request_id": request_id, "message": record.getMessage()}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)

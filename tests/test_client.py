@@ -3,11 +3,13 @@
 import http.server
 import json
 import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from PIL import Image
 
-from gateway.client import Client, ServiceError, to_frame
+from gateway.client import Client, ServiceError, read_wait, to_frame
 from tests.conftest import ROOT
 from tests.pictures import encode, gradient
 
@@ -74,7 +76,7 @@ class Reluctant(http.server.BaseHTTPRequestHandler):
         self.server.seen.append(self.headers["Authorization"])
         refused = len(self.server.seen) <= self.refusals
         self.send_response(503 if refused else 200)
-        self.send_header("Retry-After", "0.01")
+        self.send_header("Retry-After", self.server.retry_after)
         self.end_headers()
         self.wfile.write(json.dumps({"detail": "busy"} if refused else {"models": []}).encode())
 
@@ -85,19 +87,39 @@ class Reluctant(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def reluctant():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Reluctant)
-    server.seen = []
+    server.seen, server.retry_after = [], "0"
+    server.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
 
 
-def test_refused_requests_are_sent_again(reluctant):
-    url = f"http://127.0.0.1:{reluctant.server_port}"
-    assert Client(url, api_key="k").models() == []
+@pytest.mark.parametrize("retry_after", ["0", "Sun, 06 Nov 1994 08:49:37 GMT"])
+def test_refused_requests_are_sent_again(reluctant, retry_after):
+    reluctant.retry_after = retry_after
+    assert Client(reluctant.url, api_key="k").models() == []
     assert reluctant.seen == ["Bearer k"] * 3
-    reluctant.seen.clear()
+
+
+@pytest.mark.parametrize(("retries", "retry_after"), [(1, "0"), (5, "86400")])
+def test_a_service_that_stays_busy_raises(reluctant, retries, retry_after):
+    reluctant.retry_after = retry_after
     with pytest.raises(ServiceError, match="503: busy"):
-        Client(url, retries=1).models()
+        Client(reluctant.url, retries=retries).models()
+    assert len(reluctant.seen) == (2 if retry_after == "0" else 1)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [("7", 7), ("", 0.5), ("soon", 0.5), ("nan", 0.5), ("Sun, 06 Nov 1994 08:49:37 GMT", 0)],
+)
+def test_retry_after_is_a_number_or_a_date(retry_after, seconds):
+    assert read_wait(retry_after, otherwise=0.5) == seconds
+
+
+def test_a_date_to_come_is_waited_for():
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    assert 90 < read_wait(soon, otherwise=0.5) <= 100
 
 
 def test_nobody_there():

@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import lifecycle
 from gateway.app import create_app
@@ -160,6 +161,26 @@ def test_uploads_are_kept_only_if_asked(open_gateway, tmp_path):
     assert "evil" not in str(answer)
 
 
+def test_the_short_answer_keeps_and_counts_too(open_gateway, tmp_path):
+    client = open_gateway(upload_folder=tmp_path)
+    answer = post(client, "/").json
+    name = hashlib.sha256(PHOTO).hexdigest()
+    assert json.loads((tmp_path / f"{name}.json").read_text()) == answer
+    label = "sunglasses" if answer["prob_sunglasses"] > 0.5 else "no sunglasses"
+    before = read_metric(client, "gateway_found_total", model="sunglasses", label=label)
+    post(client, "/")
+    assert read_metric(client, "gateway_found_total", model="sunglasses", label=label) == before + 1
+
+
+def read_metric(client, name, **labels):
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    return sum(sample.value for family in families for sample in family.samples if matches(sample, name, labels))
+
+
+def matches(sample, name, labels):
+    return sample.name == name and labels.items() <= sample.labels.items()
+
+
 def test_kept_uploads_have_a_size_and_an_age(tmp_path):
     archive = Archive(tmp_path, most_bytes=1000, most_days=1)
     for number in range(10):
@@ -178,6 +199,15 @@ def test_log_lines_are_json_with_id_and_trace(open_gateway, capsys):
     line = json.loads(capsys.readouterr().err.splitlines()[-1])
     assert (line["request_id"], line["trace"], line["status"], line["photos"]) == ("r-1", trace, 200, 1)
     assert line["inference"] > 0
+
+
+def test_the_lines_of_a_fault_carry_the_id_too(open_gateway, monkeypatch, capsys):
+    client = open_gateway(log_format="json")
+    monkeypatch.setattr(client.application.config["TRITON"], "analyze", lambda *arguments: 1 / 0)
+    post(client, headers={"X-Request-ID": "r-3"})
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["request_id"] for line in lines] == ["r-3", "r-3"]
+    assert "ZeroDivisionError" in lines[0]["exception"]
 
 
 def test_fault_of_ours_shows_no_more_than_an_id(open_gateway, monkeypatch, caplog):

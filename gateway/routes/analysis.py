@@ -6,7 +6,7 @@ from flask import Response, current_app, g, request
 from flask_openapi3 import APIBlueprint
 
 from gateway import metrics
-from gateway.answers import SIZE, Filter, describe_result, list_found, positive_probability
+from gateway.answers import SIZE, Filter, describe_result, list_found, list_likeliest, positive_probability
 from gateway.archive import Archive
 from gateway.catalog import Catalog, Model
 from gateway.documents import BODY, SECURITY, problems_of
@@ -38,7 +38,10 @@ def classify() -> dict[str, float]:
     (tensors,) = infer([upload], [model.name for model in classifiers])
     if isinstance(tensors, Problem):
         raise tensors
-    return {f"prob_{model.name}": positive_probability(model, tensors[model.name]) for model in classifiers}
+    metrics.count_found(list_likeliest(tensors, classifiers))
+    probabilities = {f"prob_{model.name}": positive_probability(model, tensors[model.name]) for model in classifiers}
+    keep(upload, probabilities)
+    return probabilities
 
 
 @blueprint.post(
