@@ -115,7 +115,8 @@ def finish(response: Response) -> Response:
     if g.timings:
         timings = [f"{name};dur={seconds * 1000:.1f}" for name, seconds in g.timings.items()]
         response.headers["Server-Timing"] = ", ".join(timings)
-    response.headers.extend(SECURITY_HEADERS)
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
     write_log(response)
     return response
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import threading
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -146,9 +147,10 @@ def test_dropped_photo(page):
     (card,) = find(page, "article")
     assert card.find_element(By.TAG_NAME, "h2").text == "sample.jpg"
     assert len(card.find_element(By.TAG_NAME, "figcaption").text.split()) > 2
-    bars = {bar.get_attribute("aria-label"): bar for bar in card.find_elements(By.CSS_SELECTOR, ".attributes meter")}
+    meters = card.find_elements(By.CSS_SELECTOR, ".attributes [role=meter]")
+    bars = {bar.get_attribute("aria-label"): bar for bar in meters}
     assert set(bars) >= {"smiling: smiling", "sunglasses: sunglasses"}
-    assert 0 < float(bars["smiling: smiling"].get_attribute("value")) < 1
+    assert 0 < float(bars["smiling: smiling"].get_attribute("aria-valuenow")) < 1
     timings = card.find_element(By.CSS_SELECTOR, ".timings").text
     assert re.search(r"ms in all · upload \d+ ms · queue \d+ ms · inference \d+ ms · request \w{32}", timings)
 
@@ -337,6 +339,10 @@ def test_docs_show_the_routes(browser, gateway_url):
     browser.get(f"{gateway_url}/docs")
     script = "return document.querySelector('rapi-doc').shadowRoot?.textContent ?? ''"
     wait(browser, lambda: "/v1/analyze" in browser.execute_script(script))
+    font = "return getComputedStyle(document.querySelector('rapi-doc')).getPropertyValue('--font-regular')"
+    assert browser.execute_script(font).startswith("system-ui")  # its styles are in force
+    loaded = browser.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert {urlsplit(address).netloc for address in loaded} == {urlsplit(gateway_url).netloc}
 
 
 @pytest.mark.parametrize("path", ["/", "/page/main.js", "/page/style.css", "/page/icon.svg"])

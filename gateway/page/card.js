@@ -140,9 +140,11 @@ function drawAttribute([name, { label: best, probabilities }]) {
 }
 
 function drawBar(name, share) {
-  const bar = make("meter");
-  bar.value = share;
-  bar.setAttribute("aria-label", name);
+  const bar = make("span", "", "bar"); // browsers draw a <meter> in ways of their own
+  const attributes = { role: "meter", "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": share };
+  for (const [key, value] of Object.entries(attributes)) bar.setAttribute(key, value);
+  bar.setAttribute("aria-valuetext", percent(share));
+  bar.style.setProperty("--share", `${share * 100}%`);
   return bar;
 }
 
