@@ -1,5 +1,6 @@
 """The page in a real Chromium, in front of the real server."""
 
+import io
 import json
 import re
 import shutil
@@ -56,11 +57,22 @@ def page(browser, gateway_url):
     return visit(browser, gateway_url)
 
 
+def read_body_first(app):
+    """werkzeug's server resets the connection of a body that was not read, so that browsers miss the answer;
+    gunicorn reads it off."""
+
+    def call(environ, start_response):
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        return app({**environ, "wsgi.input": io.BytesIO(body)}, start_response)
+
+    return call
+
+
 class OwnGateway:
     """A gateway of a test's own, in this process, that can go away and come back at the same address."""
 
     def __init__(self, **settings):
-        self._app, self._server = create_app(Settings(**settings)), None
+        self._app, self._server = read_body_first(create_app(Settings(**settings))), None
         self.start()
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
