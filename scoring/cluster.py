@@ -4,6 +4,7 @@ A part's file is named after its chunk, so that a chunk scored twice is still on
 """
 
 import logging
+import os
 import pickle
 import socket
 from collections.abc import Iterable
@@ -63,6 +64,8 @@ def run_ray(job: Job, chunks: Iterable[Chunk], progress: Progress, address: str 
 def connect(address: str | None) -> None:
     if address is not None:
         check_reachable(address)
+    # Otherwise Ray reports to its makers.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # The nodes need this package; their own environment has its requirements, and credentials if there are any.
     environment = {"py_modules": [str(Path(__file__).parent)]}
     ray.data.DataContext.get_current().enable_progress_bars = False

@@ -1,6 +1,5 @@
 """`python -m scoring` against the real server: sources, rows, errors, resuming."""
 
-import io
 import json
 import tarfile
 import time
@@ -19,7 +18,7 @@ from scoring.sources import Sources
 from scoring.triton import Triton
 from tests.conftest import ROOT
 from tests.relay import Relay
-from tests.scored import list_parts, make_photo, read_rows, score, start_scoring, write_photos
+from tests.scored import add_member, list_parts, make_photo, read_rows, score, start_scoring, write_photos
 
 
 @pytest.fixture
@@ -115,12 +114,6 @@ def test_shards_and_globs(triton_url, tmp_path):
     assert good[:3] == [f"{tmp_path}/0.tar/{number}.png" for number in range(3)]
     assert rows[-1]["source"] == f"{tmp_path}/1.tar"
     assert rows[-1]["error"].startswith("source: the shard cannot be read from here on")
-
-
-def add_member(tar, name, content):
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))
 
 
 def test_killed_run_goes_on(triton_url, count_inferences, tmp_path):

@@ -1,6 +1,7 @@
 """Photos, tables and the dataset on an object store: moto's S3 server on loopback."""
 
 import io
+import tarfile
 
 import pyarrow as pa
 import pytest
@@ -9,7 +10,7 @@ from pyarrow import csv, fs, parquet
 
 from scoring.__main__ import main
 from scoring.storage import connect
-from tests.scored import make_photo, score
+from tests.scored import add_member, make_photo, score
 from tests.scored_runs import make_columns, write_run
 
 
@@ -38,18 +39,26 @@ def write(store, path, content):
         stream.write(content)
 
 
-@pytest.mark.parametrize("source", ["s3://photos/in", "s3://photos/in/**/*.png", "s3://photos/table.csv"])
+@pytest.mark.parametrize(
+    "source",
+    ["s3://photos/in", "s3://photos/in/**/*.png", "s3://photos/table.csv", "s3://photos/shard.tar"],
+)
 def test_from_store_to_store(triton_url, bucket, source):
     paths = [f"in/day{number % 2}/{number}.png" for number in range(40)]
     for number, path in enumerate(paths):
         write(bucket, f"photos/{path}", make_photo(number))
-    table = io.BytesIO()
+    shard, table = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=shard, mode="w") as tar:
+        for number, path in enumerate(paths):
+            add_member(tar, path, make_photo(number))
+    write(bucket, "photos/shard.tar", shard.getvalue())
     csv.write_csv(pa.table({"path": paths, "likes": range(40)}), table)
     write(bucket, "photos/table.csv", table.getvalue())
     arguments = (source, "--out", "s3://photos/out", "--outputs", "smiling", "--endpoint", triton_url)
     assert score(*arguments) == 0
     rows = read_parts(bucket)
-    assert sorted(row["source"] for row in rows) == sorted(f"s3://photos/{path}" for path in paths)
+    folder = source if source.endswith(".tar") else "s3://photos"
+    assert sorted(row["source"] for row in rows) == sorted(f"{folder}/{path}" for path in paths)
     assert [row["error"] for row in rows] == [None] * 40
     bucket.delete_file("photos/out/part-000001.parquet")
     assert score(*arguments) == 0
