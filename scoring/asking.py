@@ -7,7 +7,7 @@ import grpc
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 from tenacity.nap import sleep_using_event
 
-from scoring.answers import RETRIES, Retry, Row, describe_answer, describe_failure, list_outputs
+from scoring.answers import RETRIES, Retry, Row, describe_answer, describe_failure, is_broken_picture, list_outputs
 from scoring.schema import Model
 from scoring.triton import Triton
 
@@ -25,7 +25,7 @@ class Asker:
         self._triton, self._models, self._min_score, self._patience = triton, models, min_score, patience
         self._outputs = list_outputs(models)
         self._stopping = threading.Event()
-        self._last_answer = time.monotonic()
+        self._silent_since: float | None = None
         self._retrying = Retrying(
             retry=retry_if_exception(lambda error: find_retry(error) is not Retry.NEVER),
             wait=wait_random_exponential(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS),
@@ -38,12 +38,13 @@ class Asker:
         """The columns that a photo's answer fills, or `error`; and `seconds`."""
         began = time.monotonic()
         try:
-            row = describe_answer(
-                self._retrying(self._triton.infer, image, self._outputs), self._models, self._min_score
-            )
-            self._last_answer = time.monotonic()
+            tensors = self._retrying(self._triton.infer, image, self._outputs)
+            row = describe_answer(tensors, self._models, self._min_score)
+            self._silent_since = None
         except grpc.RpcError as error:
             row = describe_failure(error)
+            if is_broken_picture(row["error"]):
+                self._silent_since = None
         return row | {"seconds": time.monotonic() - began}
 
     def stop(self) -> None:
@@ -56,8 +57,9 @@ class Asker:
             return True
         if find_retry(state.outcome.exception()) is Retry.A_FEW_TIMES:
             return state.attempt_number >= FEW_TIMES
-        waited = max(state.seconds_since_start or 0.0, time.monotonic() - self._last_answer)
-        return waited >= self._patience
+        if self._silent_since is None:
+            self._silent_since = time.monotonic()
+        return max(state.seconds_since_start or 0.0, time.monotonic() - self._silent_since) >= self._patience
 
 
 def find_retry(error: BaseException | None) -> Retry:

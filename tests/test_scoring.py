@@ -1,6 +1,7 @@
 """`python -m scoring` against the real server: sources, rows, errors, resuming."""
 
 import json
+import re
 import tarfile
 import time
 from dataclasses import replace
@@ -262,3 +263,12 @@ def test_stopped_run_says_how_to_go_on(triton_url, tmp_path):
     assert process.returncode == 130
     assert errors.splitlines()[-1] == "scoring: stopped; the same command goes on from here"
     assert "Traceback" not in errors
+
+
+def test_progress_in_plain_lines(triton_url, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("scoring.progress.PLAIN_SECONDS", 0.05)
+    write_photos(tmp_path / "photos", 100)
+    score(tmp_path / "photos", "--out", tmp_path / "out", "--outputs", "smiling", "--endpoint", triton_url)
+    lines = capsys.readouterr().err
+    assert re.search(r"^\d+ of 100 photos, [\d.]+/s, 0 broken, 0 failed, 0:00:\d\d left$", lines, re.MULTILINE)
+    assert re.search(r"^100 photos; 0 broken, 0 failed; [\d.]+ photos/s for 0:00:\d\d; ", lines, re.MULTILINE)
