@@ -4,10 +4,13 @@ Examples:
   python -m export                                  every model of models.toml that changed
   python -m export smiling --force                  one model, also if it did not change
   python -m export objects --checkpoint yolo26n.pt  another checkpoint for one model, this time
-  python -m export --check                          does every served model hold what its certificate says?
+  python -m export check                            does every served model hold what its certificate says?
+  python -m export list                             the table of models
   python -m export smiling --set-version 1          serve an earlier version; `newest` undoes it
-  python -m export --target cuda                    configs for ONNX Runtime on the GPU; see export/README.md
-  python -m export hat --remove                     take a model out of manifest and repository
+  python -m export --target cuda                    configs for ONNX Runtime on the GPU
+  python -m export remove hat                       take a model out of manifest and repository
+
+export/README.md tells everything about entries, checkpoints, precision and GPU targets.
 """
 
 import argparse
@@ -19,7 +22,7 @@ from export.build import Built, build, is_current
 from export.errors import ExportError
 from export.frameworks import resolve
 from export.manage import HEADINGS, check, describe, lay_out, remove, set_version
-from export.manifest import MANIFEST, Manifest, Model, load_manifest
+from export.manifest import ACTIONS, MANIFEST, Manifest, Model, load_manifest
 from export.parity import list_pictures
 from export.repository import ENSEMBLES, KEPT_VERSIONS, NETWORKS, Repository
 from export.targets import Target, write_target
@@ -129,7 +132,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="write configs/<target>.pbtxt; tensorrt: build plans, on the GPU",
     )
     actions.add_argument("--configs-only", action="store_true", help="write the configs again, convert nothing")
-    return parser.parse_args(arguments)
+    return parser.parse_args(spell_action(sys.argv[1:] if arguments is None else arguments))
+
+
+def spell_action(arguments: list[str]) -> list[str]:
+    """`check hat` means `--check hat`; no model can be called so."""
+    return [f"--{each}" if each in ACTIONS else each for each in arguments]
 
 
 def count(text: str) -> int:

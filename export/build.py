@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-import onnxruntime
 
-from export.certificate import Certificate, certify, describe_entry, write_certificate
+from export.certificate import Certificate, certify, is_same_entry, write_certificate
 from export.errors import CheckpointError
 from export.frameworks import Source, load_source
 from export.frameworks.source import checksum
@@ -16,6 +15,7 @@ from export.manifest import Model, Precision, Task
 from export.parity import Parity, compare, list_pictures
 from export.precision import Reduction, measure, reduce
 from export.preprocessing import load_pixels
+from export.session import open_session
 
 Tell = Callable[[str], None]  # what is done now, for whoever waits
 
@@ -43,7 +43,7 @@ def is_current(model: Model, certificate: Certificate | None) -> bool:
     """Whether the exported version was made from this checkpoint with this entry."""
     if certificate is None:
         return False
-    same = certificate.checksum == checksum(model.checkpoint) and certificate.entry == describe_entry(model)
+    same = certificate.checksum == checksum(model.checkpoint) and is_same_entry(model, certificate)
     return same and certificate.parity["atol"] >= certificate.parity["difference"]
 
 
@@ -103,6 +103,5 @@ def _check_names(model: Model, source: Source) -> None:
 
 def _shape(network: bytes, model: Model, pictures: list[Path]) -> list[int]:
     """Dimensions of the served output without the batch, as one run gives them."""
-    session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
-    output = session.run(None, {"IMAGES": load_pixels(pictures[0].read_bytes(), model)[None]})[0]
+    output = open_session(network).run(None, {"IMAGES": load_pixels(pictures[0].read_bytes(), model)[None]})[0]
     return list(output.shape[1:])

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import onnx
+from pydantic import ValidationError
 
 from export.frameworks.source import Source, checksum
 from export.manifest import Framework, Model
@@ -52,6 +53,17 @@ def describe_entry(model: Model) -> dict:
     entry = model.model_dump(mode="json", exclude={"checkpoint", "calibration", *SERVING})
     entry["decoding"].pop("vocabulary")
     return entry
+
+
+def is_same_entry(model: Model, certificate: Certificate) -> bool:
+    """Whether the certified network was exported with this entry; fields that came later count with their default."""
+    later = {"checkpoint": model.checkpoint, "calibration": model.calibration}
+    decoding = {**certificate.entry["decoding"], "vocabulary": model.decoding.vocabulary}
+    try:
+        certified = Model.model_validate({**certificate.entry, **later, "decoding": decoding})
+    except ValidationError:  # exported when other fields were known
+        return False
+    return describe_entry(certified) == describe_entry(model)
 
 
 def network_checksum(folder: Path) -> str:

@@ -65,7 +65,7 @@ def preprocess_config(served: Served, instances: int) -> pb.ModelConfig:
         _add(config.output, tensor, pb.TYPE_UINT8, [geometry.height, geometry.width, 3])
     for tensor in sorted({geometry_of(model).tensor for model, _, _ in served if model.task is Task.DETECTION}):
         _add(config.output, f"{tensor}_TRANSFORM", pb.TYPE_FP32, [6])
-    described = [geometry.model_dump(mode="json", exclude_none=True) for geometry in geometries.values()]
+    described = [geometry.model_dump(mode="json", exclude_defaults=True) for geometry in geometries.values()]
     config.parameters["geometries"].string_value = json.dumps(described)
     config.parameters["needs"].string_value = json.dumps(_needs(served))
     config.parameters["max_pixels"].string_value = str(MAX_PIXELS)
@@ -128,7 +128,7 @@ def describe(model: Model, certificate: Certificate, version: int, outputs: list
         "labels": certificate.labels if model.task is not Task.CAPTION else [],
         "version": str(version),
         "checksum": certificate.checksum,
-        "geometry": model.geometry.model_dump(mode="json", exclude_none=True),
+        "geometry": model.geometry.model_dump(mode="json", exclude_defaults=True),
         "outputs": outputs,
     }
     if model.task is Task.CLASSIFICATION:

@@ -33,9 +33,23 @@ def wrap(source: Source, model: Model) -> onnx.ModelProto:
     elif model.task is Task.DETECTION:
         _finish(network.graph, model, "PREDICTIONS", [])
     del network.metadata_props[:]
-    network.producer_name, network.doc_string = "export", ""
+    network.producer_name, network.producer_version, network.doc_string = "export", "", ""
+    _forget_origin(network.graph)
     onnx.checker.check_model(network, full_check=False)
     return network
+
+
+def _forget_origin(graph: onnx.GraphProto) -> None:
+    """Without the exporter's notes of source lines: the same checkpoint gives the same bytes on every machine."""
+    del graph.metadata_props[:]
+    graph.doc_string = ""
+    for value in (*graph.input, *graph.output, *graph.value_info, *graph.node):
+        del value.metadata_props[:]
+        value.doc_string = ""
+    for attribute in (each for node in graph.node for each in node.attribute):
+        for inner in (attribute.g, *attribute.graphs):
+            if inner.node:
+                _forget_origin(inner)
 
 
 def _fold_pixels(graph: onnx.GraphProto, layout: Layout, model: Model) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import tomlkit
 
 from export.build import Tell, convert
-from export.certificate import Certificate, describe_entry, network_checksum
+from export.certificate import Certificate, is_same_entry, network_checksum
 from export.errors import ExportError, ManifestError
 from export.frameworks import resolve
 from export.frameworks.source import checksum
@@ -56,7 +56,7 @@ def check_one(model: Model, repository: Repository, pictures: list[Path], trust:
     folder = repository.folder(model.name, version)
     model = resolve(model)
     check_files(model, certificate, folder)
-    if certificate.entry != describe_entry(model):
+    if not is_same_entry(model, certificate):
         raise ExportError(f"{model.name}: the entry changed since the export; run `make export`")
     convert(model, pictures, trust, tell, (folder / "model.onnx").read_bytes())
 

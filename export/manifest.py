@@ -16,8 +16,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Side = Annotated[int, Field(ge=8, le=4096)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
+ACTIONS = {"check", "list", "remove"}  # words of export's command line
 # Names of the ensemble's own outputs and steps, and words of the gateway's API.
-RESERVED = {"analyze", "preprocess", "postprocess_caption", "postprocess_detection", "image", "images", "models"}
+STEPS = {"analyze", "preprocess", "postprocess_caption", "postprocess_detection"}
+RESERVED = STEPS | {"image", "images", "models"} | ACTIONS
 
 
 class Task(StrEnum):
@@ -37,6 +39,13 @@ class Mode(StrEnum):
     STRETCH = "stretch"
     LETTERBOX = "letterbox"
     CENTER_CROP = "center_crop"
+
+
+class Resample(StrEnum):
+    """How a photo is scaled. `bilinear` is slower: it needs a large JPEG decoded in full."""
+
+    ANTIALIAS = "antialias"
+    BILINEAR = "bilinear"
 
 
 class Channels(StrEnum):
@@ -70,12 +79,16 @@ class Entry(BaseModel):
 
 
 class GeometryEntry(Entry):
-    """How a photo is fitted to the network; sizes in pixels. `resize`: the shorter side before a center_crop."""
+    """How a photo is fitted to the network; sizes in pixels. `resize`: the shorter side before a center_crop.
+
+    `resample`: `antialias` as Pillow and torchvision scale, or `bilinear` as OpenCV, TensorFlow and ultralytics do.
+    """
 
     mode: Mode
     width: Side
     height: Side
     resize: Side | None = None
+    resample: Resample = Resample.ANTIALIAS
 
     @model_validator(mode="after")
     def check_resize(self) -> Self:

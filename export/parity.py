@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from export.errors import CheckpointError, ParityError
+from export.errors import CheckpointError, ParityError, first_line
 from export.frameworks import Source
 from export.graph import check_labels, normalise
 from export.manifest import ROOT, Activation, Model, Task
 from export.preprocessing import load_pixels
+from export.session import open_session
 
 SAMPLE = ROOT / "examples" / "sample.jpg"
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".pgm", ".ppm", ".bmp"}
@@ -45,7 +46,7 @@ def compare(network: bytes, source: Source, model: Model, pictures: list[Path]) 
         ParityError: the difference is beyond the entry's `atol`.
         CheckpointError: the outputs do not fit the entry.
     """
-    session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
+    session = open_session(network)
     images = np.stack([load_pixels(path.read_bytes(), model) for path in pictures[:64]])
     batches = [source.fixed_batch] if source.fixed_batch else sorted({1, 2, model.max_batch_size})
     difference = max(
@@ -68,7 +69,7 @@ def _batches(images: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def _compare_batch(session: onnxruntime.InferenceSession, source: Source, model: Model, images: np.ndarray) -> float:
-    expected = source.predict(normalise(images, model, source.layout))
+    expected = _predict(source, model, images)
     actual = session.run(None, {"IMAGES": images})
     if model.task is Task.CAPTION:
         return _caption_difference(expected, actual)
@@ -76,6 +77,17 @@ def _compare_batch(session: onnxruntime.InferenceSession, source: Source, model:
         return _detection_difference(expected[0], actual[0], source, model)
     check_labels(expected, model)
     return float(np.abs(_activate(expected[0], model.activation) - actual[0]).max())
+
+
+def _predict(source: Source, model: Model, images: np.ndarray) -> list[np.ndarray]:
+    """The framework's own outputs; a network that is free in its input's size may break only when it runs."""
+    try:
+        return source.predict(normalise(images, model, source.layout))
+    except Exception as error:  # any layer of any framework, each with its own exceptions
+        raise CheckpointError(
+            f"{model.checkpoint}: {model.framework} cannot run it on {model.geometry.width}x{model.geometry.height} "
+            f"pixels: {first_line(error)}; correct geometry or pixels.channels of {model.name}"
+        ) from error
 
 
 def _activate(values: np.ndarray, activation: Activation) -> np.ndarray:

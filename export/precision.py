@@ -12,16 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from export.errors import PrecisionError
 from export.graph import IR_VERSION, PIXELS
 from export.manifest import Model, Precision, Task
 from export.preprocessing import boxes, load_pixels
 from export.quiet import quiet
+from export.session import open_session
 
+KEPT_FP32 = [*DEFAULT_OP_BLOCK_LIST, "Loop"]  # the converter does not know the graphs inside of a Loop
 QUANTISED = ["Conv", "Gemm", "MatMul"]
 FOUND_SCORE, FOUND_IOU = 0.25, 0.5  # objects that count, and how well a box must fit
 
@@ -44,7 +45,7 @@ def reduce(network: onnx.ModelProto, model: Model, pictures: list[Path]) -> onnx
     """The network in the entry's precision; inputs and outputs keep their types."""
     with quiet():
         if model.precision is Precision.FP16:
-            reduced = convert_float_to_float16(network, keep_io_types=True)
+            reduced = convert_float_to_float16(network, keep_io_types=True, op_block_list=KEPT_FP32)
         else:
             reduced = _quantise(network, model, pictures)
     reduced.ir_version = IR_VERSION
@@ -110,7 +111,7 @@ def _labels_of_folders(model: Model, pictures: list[Path]) -> list | None:
 
 def _answers(network: bytes, model: Model, end_to_end: bool, pictures: list[Path]) -> list:
     """Per picture: a label's index, a tuple of tokens, or Detections."""
-    session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
+    session = open_session(network)
     answers: list = []
     for path in pictures:
         output = session.run(None, {"IMAGES": load_pixels(path.read_bytes(), model)[None]})[0][0]

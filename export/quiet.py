@@ -8,12 +8,18 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
+def _swallow_prints() -> Iterator[None]:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+@contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Exporters report their inner steps; what goes wrong is raised, the rest is noise here."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with warnings.catch_warnings(), _swallow_prints():
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -72,8 +72,8 @@ class Branching(TinyClassifier):
         return super().forward(pixels if pixels.mean() > 0.1 else -pixels)
 
 
-def seeded(factory):
-    torch.manual_seed(7)
+def seeded(factory, seed: int = 7):
+    torch.manual_seed(seed)
     module = factory()
     for parameter in module.parameters():  # far from uniform, so that beams differ from each other
         torch.nn.init.normal_(parameter, std=0.7)
@@ -145,8 +145,8 @@ pixels = {{ channels = "grey", divide = 127.5, mean = [1] }}
 """
 
 
-def torch_entry(folder: Path) -> str:
-    torch.save(seeded(TinyClassifier).state_dict(), folder / "colour.pt")
+def torch_entry(folder: Path, seed: int = 7) -> str:
+    torch.save(seeded(TinyClassifier, seed).state_dict(), folder / "colour.pt")
     return """
 [models.colour]
 task = "classification"

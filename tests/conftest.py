@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 
+from tests import score_table
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 START_SECONDS = 120
@@ -55,6 +57,13 @@ def wait_until_ready(process: subprocess.Popen, log: Path) -> Service:
             continue
         break
     raise RuntimeError(f"the real server did not start:\n{log.read_text()}")
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Scores of the models that were tried, where any were."""
+    if lines := score_table.lay_out():
+        terminalreporter.section("scores")
+        terminalreporter.write_line("\n".join(lines))
 
 
 @pytest.fixture(scope="session")

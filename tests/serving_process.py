@@ -1,6 +1,7 @@
 """Runs `python -m serving` as a user would: a process, on free ports, with what it printed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,14 @@ ROOT = Path(__file__).resolve().parent.parent
 FREE_PORTS = ("--grpc-port", "0", "--metrics-port", "0", "--gateway-port", "0")
 SECRET = "secret-of-the-tests"
 START_TIMEOUT = 60
+KEEP_EXPORTED = shutil.ignore_patterns("config.pbtxt", "vocabulary.json", "__pycache__")
+
+
+def serve_exported(folder: Path) -> "ServingProcess":
+    """What an export has put into `folder`/networks and `folder`/ensembles, with the steps' own code."""
+    shutil.copytree(ROOT / "ensembles", folder / "ensembles", dirs_exist_ok=True, ignore=KEEP_EXPORTED)
+    repositories = [f"--model-repository={folder / name}" for name in ("networks", "ensembles")]
+    return ServingProcess([*repositories, "--ready-timeout=60"])
 
 
 class ServingProcess:

@@ -141,7 +141,7 @@ def write_broken(folder):
         ("colour", "TinyClassifier", "Branching", "torch cannot turn it into ONNX"),
         ("colour", 'factory = "tests.checkpoints:TinyClassifier"', "", "is a state dict; give factory"),
         ("script", '"script.pt"', '"whole.pt"', "holds tests.checkpoints.TinyClassifier"),
-        ("program", "width = 16", "width = 20", "cannot turn it into ONNX"),
+        ("program", "width = 16", "width = 20", "takes (3, 16, 16)"),
         ("kind", 'output = "kind"', 'output = "decoded"', "labels of kind"),
         ("kind", 'output = "kind"', "", "one of decoded, kind"),
         ("boxes", '"boxes.pt"', '"whole.pt"', "no part of ultralytics' models"),

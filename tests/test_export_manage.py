@@ -94,6 +94,15 @@ def test_wrong_use_changes_nothing(folder, capsys, arguments, words):
     assert tree(folder) == before
 
 
+def test_actions_are_words_too(folder, capsys):
+    assert run(folder, "list") == 0
+    assert "colour" in capsys.readouterr().out
+    assert run(folder, "check", "hat") == 0
+    assert "1 models hold" in capsys.readouterr().out
+    assert run(folder, "remove", "hat") == 0
+    assert not (folder / "networks/hat").exists()
+
+
 def test_last_model_stays(tmp_path, capsys):
     checkpoints.write_manifest(tmp_path, checkpoints.torch_entry(tmp_path))
     assert run(tmp_path) == 0

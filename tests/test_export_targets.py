@@ -1,16 +1,21 @@
 """GPU targets as far as they can be checked without a GPU: configs against Triton's protobuf, and the code around."""
 
+import importlib
 import json
 import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
 from export import targets
+from export.__main__ import parse
 from export.repository import Repository
 from serving.errors import InstallationError
 from serving.fingerprint import Fingerprint, check_plans, spell_version
@@ -160,5 +165,27 @@ def test_packages_for_the_container_are_those_of_export():
     pinned = {line for path in (ROOT / "requirements").glob("*.txt") for line in path.read_text().splitlines()}
     for line in (ROOT / "requirements/plan.txt").read_text().splitlines():
         assert line in pinned
-    assert "requirements/plan.txt" in (ROOT / "export/README.md").read_text()
-    assert re.search(r"has not been run", (ROOT / "export/README.md").read_text())
+
+
+def test_line_that_builds_plans_fits_the_compose_file():
+    readme = (ROOT / "export/README.md").read_text()
+    assert re.search(r"has not been run", readme)
+    (line,) = re.findall(
+        r"^docker compose --profile gpu run (.+?--target tensorrt')$", readme, re.DOTALL | re.MULTILINE
+    )
+    words = shlex.split(line.replace("\\\n", " "))
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    shell = words.index("sh")
+    assert "gpu" in services[words[shell - 1]]["profiles"]
+    program = words[shell + 2]
+    assert (ROOT / re.search(r"-r (\S+)", program)[1]).is_file()
+    read_version = re.search(r'python3 -c "from (\S+) import (\S+) as', program)
+    assert callable(getattr(importlib.import_module(read_version[1]), read_version[2]))
+    parse(shlex.split(program.splitlines()[-1])[3:])
+
+
+def test_plans_need_no_training_framework():
+    """In the container there are only Triton's packages and those of requirements/plan.txt."""
+    code = "import sys, export.__main__, export.targets; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert not {"torch", "keras", "ultralytics", "h5py", "tensorrt"} & set(loaded.split())

@@ -95,6 +95,22 @@ def test_geometry(geometry, size, scaled, offset):
     assert pixels.dtype == np.uint8
 
 
+@pytest.mark.parametrize("size", [(1600, 1200), (40, 30)])
+def test_bilinear_is_that_of_opencv(size):
+    cv2 = pytest.importorskip("cv2")
+    geometry = picture.Geometry("stretch", 320, 200, resample="bilinear")
+    photo = Image.effect_noise(size, 80).convert("RGB")
+    expected = cv2.resize(np.asarray(photo), (320, 200), interpolation=cv2.INTER_LINEAR)
+    found = decode(encode(photo), geometry).fit(geometry)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert geometry.tensor == "STRETCH_BILINEAR_320X200"
+
+
+def test_bilinear_sees_every_pixel_of_a_jpeg():
+    geometry = picture.Geometry("stretch", 32, 32, resample="bilinear")
+    assert decode(encode(gradient(1600, 1200), "JPEG"), geometry, STRETCH).pixels.size == (1600, 1200)
+
+
 def test_tiny_pictures_survive_every_geometry():
     for geometry in (STRETCH, picture.Geometry("letterbox", 32, 32), picture.Geometry("center_crop", 32, 32)):
         assert decode(encode(Image.new("RGB", (1, 1)))).fit(geometry).shape == (32, 32, 3)

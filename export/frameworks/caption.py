@@ -23,6 +23,7 @@ from export.frameworks.torch import load_module
 from export.manifest import Model
 
 START, END = "<start>", "<end>"
+VOCABULARY_FORM = "accepted are a JSON list and a text file with one token a line, in the order of the ids"
 IMPOSSIBLE = -1e9  # log-probability of what must not be chosen; finite, so that sums stay numbers
 
 
@@ -41,10 +42,10 @@ def read_vocabulary(model: Model) -> list[str]:
         text = path.read_text(encoding="utf-8")
         tokens = json.loads(text) if path.suffix == ".json" else text.split("\n")[: len(text.splitlines())]
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: cannot read the vocabulary: {error}") from error
+        raise CheckpointError(f"{path}: cannot read the vocabulary: {error}; {VOCABULARY_FORM}") from error
     missing = [token for token in (START, END) if token not in tokens]
     if missing:
-        raise CheckpointError(f"{path}: the vocabulary lacks {', '.join(missing)}")
+        raise CheckpointError(f"{path}: the vocabulary lacks {', '.join(missing)}; {VOCABULARY_FORM}")
     return list(tokens)
 
 

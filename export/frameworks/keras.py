@@ -8,6 +8,7 @@ import keras
 import torch
 
 from export.errors import CheckpointError, first_line
+from export.frameworks.legacy_h5 import readable
 from export.frameworks.module import run, to_onnx
 from export.frameworks.source import Layout, Source
 from export.manifest import Model
@@ -30,12 +31,24 @@ def load(model: Model, trust: bool) -> Source:
 
 def _read(model: Model, trust: bool) -> keras.Model:
     try:
-        with quiet():
-            network = keras.saving.load_model(model.checkpoint, compile=False, safe_mode=not trust)
+        with quiet(), readable(model.checkpoint) as path:
+            network = keras.saving.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:  # h5py, zipfile and Keras all raise their own
-        raise CheckpointError(f"{model.checkpoint}: Keras cannot read it: {first_line(error)}") from error
+        raise CheckpointError(
+            f"{model.checkpoint}: Keras cannot read it: {first_line(error)}; {_remedy(error)}"
+        ) from error
     network.trainable = False
     return network
+
+
+def _remedy(error: Exception) -> str:
+    """What helps when Keras refuses a file: for the code in it, for foreign layers, or because it is none of Keras'."""
+    text = str(error)
+    if "Lambda" in text or "unsafe" in text:
+        return "it holds code; give --trust-checkpoint if you trust whoever made the file"
+    if "Could not locate class" in text or "Unknown layer" in text:
+        return "replace the layer by one of Keras' own and save the model again"
+    return "accepted are whole models, not weights alone, in .h5, .hdf5 or .keras"
 
 
 def _output_index(model: Model, network: keras.Model) -> int:

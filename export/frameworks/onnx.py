@@ -9,6 +9,7 @@ import onnxruntime
 from export.errors import CheckpointError, first_line
 from export.frameworks.source import Layout, Source
 from export.manifest import Model, Task
+from export.session import open_session
 
 
 def load(model: Model, trust: bool) -> Source:
@@ -17,7 +18,10 @@ def load(model: Model, trust: bool) -> Source:
     (pixels, *others) = session.get_inputs()
     if others or pixels.type != "tensor(float)":
         found = ", ".join(f"{each.name} {each.type}" for each in session.get_inputs())
-        raise CheckpointError(f"{model.checkpoint}: takes {found}; only networks with one float input are served")
+        raise CheckpointError(
+            f"{model.checkpoint}: takes {found}; only networks with one float input are served; "
+            "export it again without its preprocessing"
+        )
     layout = _layout(model, pixels.shape)
     outputs = _served(model, [output.name for output in session.get_outputs()])
 
@@ -29,19 +33,14 @@ def load(model: Model, trust: bool) -> Source:
     return Source(network, layout, predict, labels, _is_end_to_end(session, outputs), fixed)
 
 
-def open_session(network: bytes) -> onnxruntime.InferenceSession:
-    """On the CPU, with ONNX Runtime's own messages kept to what is raised."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-
-
 def _read(model: Model) -> onnx.ModelProto:
     try:
         network = onnx.load(model.checkpoint)
         onnx.checker.check_model(network)
     except Exception as error:  # protobuf and onnx raise their own
-        raise CheckpointError(f"{model.checkpoint}: not a readable ONNX file: {first_line(error)}") from error
+        raise CheckpointError(
+            f"{model.checkpoint}: not a readable ONNX file: {first_line(error)}; export or copy it again"
+        ) from error
     return network
 
 

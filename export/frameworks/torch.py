@@ -16,6 +16,8 @@ from export.quiet import quiet
 
 PROGRAM, SCRIPT = "models/model.json", "code/__torch__/"  # what only these archives hold
 
+REMEDY = "copy it again, or save it anew with torch.save"
+
 
 def load(model: Model, trust: bool) -> Source:
     entries = list_entries(model.checkpoint)
@@ -44,7 +46,13 @@ def load_program(model: Model) -> Source:
         program = torch.export.load(model.checkpoint)
         network = program.module()
     (name, *_) = program.graph_signature.user_inputs
-    batch = next(node for node in program.graph.nodes if node.name == name).meta["val"].shape[0]
+    batch, *sides = next(node for node in program.graph.nodes if node.name == name).meta["val"].shape
+    wanted = (model.pixels.channels.depth, model.geometry.height, model.geometry.width)
+    if len(sides) != 3 or any(isinstance(have, int) and have != want for have, want in zip(sides, wanted, strict=True)):
+        raise CheckpointError(
+            f"{model.checkpoint}: takes {tuple(sides)} (channels, height, width), the entry of {model.name} says "
+            f"{wanted}; correct geometry or pixels.channels"
+        )
     fixed = batch if isinstance(batch, int) else None
     return Source(program_to_onnx(program), Layout.NCHW, lambda pixels: run(network, pixels), fixed_batch=fixed)
 
@@ -59,7 +67,7 @@ def load_module(model: Model, trust: bool) -> torch.nn.Module:
         network.load_state_dict(loaded)
     except (RuntimeError, TypeError) as error:
         cause = " ".join(str(error).split())[:300]
-        raise CheckpointError(f"{model.checkpoint}: does not fit {model.factory}: {cause}") from error
+        raise CheckpointError(f"{model.checkpoint}: does not fit {model.factory}: {cause}; correct factory") from error
     return network.eval()
 
 
@@ -71,14 +79,14 @@ def read(model: Model, trust: bool) -> Any:
     except UnpicklingError as error:
         raise CheckpointError(f"{model.checkpoint}: {_explain(error)}") from error
     except Exception as error:  # zipfile, pickle and torch all raise their own
-        raise CheckpointError(f"{model.checkpoint}: PyTorch cannot read it: {first_line(error)}") from error
+        raise CheckpointError(f"{model.checkpoint}: PyTorch cannot read it: {first_line(error)}; {REMEDY}") from error
 
 
 def _explain(error: UnpicklingError) -> str:
     """Why weights_only refuses: an object that only arbitrary code could rebuild, or no pickle at all."""
     _, found, name = str(error).partition("Unsupported global: GLOBAL ")
     if not found:
-        return f"PyTorch cannot read it as a state dict: {first_line(error)}"
+        return f"PyTorch cannot read it as a state dict: {first_line(error)}; {REMEDY}"
     return (
         f"holds {name.split()[0]}, and to rebuild that can run any code; save a state dict instead, or give "
         "--trust-checkpoint if you trust whoever made the file"

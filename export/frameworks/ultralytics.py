@@ -28,12 +28,16 @@ def download(name: str) -> Path:
     from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
 
     if name not in GITHUB_ASSETS_NAMES:
-        raise CheckpointError(f"{name}: no such file, and no official weights of ultralytics have this name")
+        raise CheckpointError(
+            f"{name}: no such file, and no official weights of ultralytics have this name; correct checkpoint"
+        )
     try:
         with quiet():
             return Path(attempt_download_asset(name))
     except Exception as error:  # requests, urllib and ultralytics raise their own
-        raise CheckpointError(f"{name}: no such file, and it cannot be downloaded: {first_line(error)}") from error
+        raise CheckpointError(
+            f"{name}: no such file, and it cannot be downloaded: {first_line(error)}; bring the file"
+        ) from error
 
 
 def load(model: Model, trust: bool) -> Source:

@@ -28,8 +28,8 @@ CONTENT = {
     b"pk\x03\x04": "an archive or an office document",
 }
 ORIENTATION_TAG = 0x0112
-# A reduced decode keeps this many times the pixels that a geometry needs, as Pillow's own thumbnails do. With fewer, the
-# decoder's coarse filter shows, and a network's answer depends on which others were asked along with it.
+# A reduced decode keeps this many times the pixels that a geometry needs, as Pillow's own thumbnails do. With fewer,
+# the decoder's coarse filter shows, and a network's answer depends on which others were asked along with it.
 GAP = 2
 LETTERBOX_GREY = (114, 114, 114)  # the padding that YOLO models are trained with
 
@@ -48,18 +48,22 @@ class Geometry:
     """How a picture is fitted to a network: `mode` is stretch, letterbox or center_crop; sizes in pixels.
 
     `resize` is the length of the shorter side before a center_crop (torchvision's Resize before CenterCrop).
+    `resample` is antialias, as Pillow and torchvision resize, or bilinear, as OpenCV and ultralytics do: each pixel
+    from its four neighbours in the original alone.
     """
 
     mode: str
     width: int
     height: int
     resize: int | None = None
+    resample: str = "antialias"
 
     @property
     def tensor(self) -> str:
         """Name of the preprocess step's output tensor with this geometry."""
         resized = f"_{self.resize}" if self.resize else ""
-        return f"{self.mode}{resized}_{self.width}X{self.height}".upper()
+        resampled = "" if self.resample == "antialias" else f"_{self.resample}"
+        return f"{self.mode}{resized}{resampled}_{self.width}X{self.height}".upper()
 
     def scaled_size(self, width: int, height: int) -> tuple[int, int]:
         """Size (width, height) to which an upright picture of the given size is resized before padding or cropping."""
@@ -71,6 +75,10 @@ class Geometry:
             ratio = (self.resize or max(self.width, self.height)) / min(width, height)
             ratio = max(ratio, self.width / width, self.height / height)
         return max(1, round(width * ratio)), max(1, round(height * ratio))
+
+    def decoded_size(self, width: int, height: int) -> tuple[int, int]:
+        """The least size in which an upright picture of the given size must be decoded."""
+        return (width, height) if self.resample == "bilinear" else self.scaled_size(width, height)
 
     def offset(self, scaled: tuple[int, int]) -> tuple[int, int]:
         """Where (left, top) the resized picture lies in the tensor; negative where it is cropped."""
@@ -95,16 +103,24 @@ class Picture:
     size: tuple[int, int]
 
     def fit(self, geometry: Geometry) -> np.ndarray:
-        """UINT8 [H,W,3] RGB in the geometry; bilinear with antialiasing."""
+        """UINT8 [H,W,3] RGB in the geometry."""
         scaled = geometry.scaled_size(*self.size)
         image = self.pixels
         if image.size != scaled:
-            image = image.resize(scaled, Image.Resampling.BILINEAR, reducing_gap=GAP)
+            image = resize(image, scaled, geometry.resample)
         if scaled != (geometry.width, geometry.height):
             canvas = Image.new("RGB", (geometry.width, geometry.height), LETTERBOX_GREY)
             canvas.paste(image, geometry.offset(scaled))
             image = canvas
         return np.asarray(image)
+
+
+def resize(image: Image.Image, size: tuple[int, int], resample: str) -> Image.Image:
+    """To `size` (width, height); bilinear is within 1 of 255 of OpenCV's INTER_LINEAR."""
+    if resample == "antialias":
+        return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=GAP)
+    matrix = (image.width / size[0], 0, 0, 0, image.height / size[1], 0)
+    return image.transform(size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
 
 
 def decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture:
@@ -142,7 +158,7 @@ def _decode(image: Image.Image, geometries: list[Geometry], max_pixels: int) -> 
 
 def _reduce(image: Image.Image, size: tuple[int, int], orientation: int, geometries: list[Geometry]) -> None:
     """Ask the JPEG decoder for the smallest scale (1/2, 1/4, 1/8) that covers all geometries; others ignore it."""
-    needs = [geometry.scaled_size(*size) for geometry in geometries] or [(1, 1)]
+    needs = [geometry.decoded_size(*size) for geometry in geometries] or [(1, 1)]
     needed = GAP * max(width for width, _ in needs), GAP * max(height for _, height in needs)
     image.draft(None, needed[::-1] if orientation in (5, 6, 7, 8) else needed)
 

@@ -1,0 +1,77 @@
+"""Boxes of an exported YOLO, served by the real server, against ultralytics' own `predict`."""
+
+import numpy as np
+import pytest
+import torch
+import tritonclient.grpc as triton
+from PIL import Image
+
+from export.manifest import ROOT
+from export.parity import SAMPLE
+from export.preprocessing import boxes
+from tests import checkpoints, yolo
+from tests.serving_process import serve_exported
+from tests.test_export import run
+
+CHECKPOINT = ROOT / "zoo" / "checkpoints" / "objects.pt"
+ENTRY = f"""
+[models.found]
+task = "detection"
+framework = "ultralytics"
+checkpoint = "{CHECKPOINT}"
+geometry = {{ mode = "letterbox", width = 320, height = 320, resample = "bilinear" }}
+"""
+TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transpose that makes the stored picture from the upright
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("found")
+    checkpoints.write_manifest(folder, ENTRY)
+    assert run(folder) == 0
+    with serve_exported(folder) as on:
+        yield triton.InferenceServerClient(on.urls["Triton gRPC"])
+
+
+@pytest.fixture(scope="module")
+def predict():
+    return yolo.predictor(CHECKPOINT, 320, end_to_end=True)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_boxes_lie_on_the_upright_original(client, predict, tmp_path, orientation):
+    upright = Image.open(SAMPLE)
+    stored = upright.transpose(Image.Transpose(TURNS[orientation])) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "turned.jpg"
+    stored.save(path, exif=exif, quality=95)
+    found = yolo.distances(client, path, predict)
+    assert found
+    assert max(found) < 1
+
+
+@pytest.mark.parametrize("pattern", ["*.jpg", "coco8/images/*/*.jpg", "exif/*.jpg"])
+def test_boxes_on_photos_are_those_of_ultralytics(client, predict, shared_data, pattern):
+    found = [
+        each
+        for path in sorted((shared_data / "photos").glob(pattern))
+        for each in yolo.distances(client, path, predict)
+    ]
+    assert found
+    assert max(found) < 1
+
+
+def test_suppression_is_that_of_ultralytics():
+    """Raw heads: the same survivors, in the same order."""
+    from ultralytics.utils.nms import non_max_suppression
+
+    random = np.random.default_rng(11)
+    raw = random.uniform(0, 1, (4 + 3, 400)).astype(np.float32) ** 2
+    raw[:2], raw[2:4] = random.uniform(20, 300, (2, 400)), random.uniform(10, 90, (2, 400))
+    (expected,) = non_max_suppression(torch.from_numpy(raw[None]), conf_thres=0.25, iou_thres=0.7)
+    found = boxes.read_raw(raw, 0.25, 0.7)
+    assert len(found.scores) > 100
+    np.testing.assert_allclose(found.boxes, expected[:, :4], atol=1e-3)
+    np.testing.assert_allclose(found.scores, expected[:, 4])
+    assert found.labels.tolist() == expected[:, 5].int().tolist()
