@@ -1,6 +1,7 @@
 """`python -m scoring report`: the page, its tables, and what it refuses. The datasets have known contents."""
 
 import csv
+import dataclasses
 import io
 import random
 import re
@@ -292,6 +293,8 @@ def test_wrong_folders_are_told_in_one_line(run, tmp_path, capsys):
     smiles = write_run(tmp_path / "smiles", make_columns(20, 2, 0), [MODELS[0]])
     glasses = write_run(tmp_path / "glasses", make_columns(20, 2, 0), [MODELS[1]])
     assert "share no outputs" in refuse([smiles, "--compare", glasses], capsys)
+    other = write_run(tmp_path / "other", make_columns(20, 2, 0), [dataclasses.replace(MODELS[0], positive="frowning")])
+    assert "other has smiling (yes: frowning)" in refuse([smiles, "--compare", other], capsys)
     assert "cannot write to" in refuse([smiles, "--out", smiles / "part-00000.parquet"], capsys)
 
 

@@ -80,6 +80,26 @@ def test_persons_are_compared_by_all_and_none_of_their_photos(tmp_path):
     assert differences(tables)["smiling", ALL_NONE]["verdict"] == "too few to tell"
 
 
+def test_of_very_many_units_a_random_part_is_compared(tmp_path, monkeypatch):
+    for module in ("outcome", "impact"):
+        monkeypatch.setattr(f"scoring.report.{module}.MOST_UNITS", 500)
+    folder = write_run(tmp_path / "run", make_columns(4000, 1500, effect=-12))
+    for flags in ([], ["--by", "user"]):
+        rows = differences(report(folder, tmp_path / "out", "--outcome", "likes", *flags))
+        row = rows["sunglasses", WITH_WITHOUT]
+        assert max(int(row["first_units"]), int(row["second_units"])) <= 500
+        assert row["verdict"] == "lower"
+        assert "a random 500 are compared" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_outcomes_may_be_true_or_false(tmp_path):
+    columns = make_columns(400, 20, 0)
+    columns["likes"] = [bool((yes or 0) >= 0.5) for yes in columns["sunglasses"]]
+    rows = differences(report(write_run(tmp_path / "run", columns), tmp_path / "out", "--outcome", "likes"))
+    assert float(rows["sunglasses", WITH_WITHOUT]["difference"]) == 1
+    assert float(rows["sunglasses", WITH_WITHOUT]["effect"]) == 1
+
+
 def test_null_effects_look_clear_about_as_often_as_promised():
     rng = np.random.default_rng(5)
     clear = 0

@@ -33,6 +33,11 @@ class Run:
         models = self.models.values()
         return [each.name for each in models if each.task is Task.CLASSIFICATION and each.name in self.columns]
 
+    def describe(self, classifier: str) -> str:
+        """Its name, and what a yes means where that is something else."""
+        positive = self.models[classifier].positive
+        return classifier if positive == classifier else f"{classifier} (yes: {positive})"
+
     def only(self, *names: str) -> list[str]:
         """Those of the columns that this run has."""
         return [name for name in names if name in self.columns]

@@ -19,10 +19,13 @@ DRIFT = ["output", "mean_before", "mean_after", "psi", "psi_by_chance", "ks", "v
 
 
 def shared_classifiers(new: Run, old: Run) -> list[str]:
-    """The classifiers of both. Raises ReportError if the runs have no output in common."""
-    shared = [name for name in new.classifiers if name in old.classifiers]
+    """The classifiers of both, where a yes means the same. Raises ReportError if the runs have no output in common."""
+    same = [
+        name for name in new.models if name in old.models and new.models[name].positive == old.models[name].positive
+    ]
+    shared = [name for name in new.classifiers if name in old.classifiers and name in same]
     if not shared and not [name for name in new.only("caption_score", "objects") if name in old.columns]:
-        have = (f"{run.folder} has {', '.join(run.classifiers)}" for run in (new, old))
+        have = (f"{run.folder} has {', '.join(map(run.describe, run.classifiers))}" for run in (new, old))
         raise ReportError(f"--compare: the two runs share no outputs: {'; '.join(have)}")
     return shared
 

@@ -93,7 +93,7 @@ def explain(outcome: str, photos: Photos) -> list[str]:
         "Intervals: 95 %, percentile bootstrap. Effect: Cliff's delta, from −1 to 1: how much likelier one from the "
         "first group has more than one from the second, than less; below 0.15 is small, above 0.47 large."
     )
-    few = f" Groups below {FEWEST_UNITS} get no interval."
+    few = f" Groups below {FEWEST_UNITS} get no interval; below some 15 it is a little too narrow."
     many = f" Beyond {MOST_UNITS:,}, a random {MOST_UNITS:,} are compared." if units > MOST_UNITS else ""
     return [unit, effect + few + many]
 
