@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import psutil
 
-from bench.requests import WAYS, Refused, read_photos
+from bench.requests import TIMEOUT_SECONDS, WAYS, Refused, read_photos
 from bench.service import ROOT, cpu_seconds
 
 WARM_UP_SECONDS = 0.5
@@ -78,21 +78,24 @@ class Load:
         self._latencies: list[float] = []
         self._refusals: list[float] = []
         self._failures: list[str] = []
-        self._began = self._end = 0.0
+        self._started = time.perf_counter()
+        self._began = self._end = float("inf")
+        self._answered = threading.Event()
         self._next = 0
         self._lock = threading.Lock()
 
     def measure(self) -> Measured:
-        """Warm up, then ask for the plan's time."""
-        self._began = time.perf_counter() + WARM_UP_SECONDS
-        self._end = self._began + self._plan.seconds
+        """Warm up from the first answer on, then ask for the plan's time."""
         threads = [
             threading.Thread(target=self._run_client, args=(number,), daemon=True)
             for number in range(self._plan.concurrency)
         ]
         for thread in threads:
             thread.start()
-        time.sleep(max(0.0, self._began - time.perf_counter()))
+        self._answered.wait(TIMEOUT_SECONDS)
+        time.sleep(WARM_UP_SECONDS)
+        self._began = time.perf_counter()
+        self._end = self._began + self._plan.seconds
         service, own = self._read_service(), time.process_time()
         time.sleep(self._plan.seconds)
         service, own = self._read_service() - service, time.process_time() - own
@@ -113,7 +116,7 @@ class Load:
         if not self._plan.rate:
             return time.perf_counter()
         with self._lock:
-            start = self._began - WARM_UP_SECONDS + self._next / self._plan.rate
+            start = self._started + self._next / self._plan.rate
             self._next += 1
         time.sleep(max(0.0, start - time.perf_counter()))
         return start
@@ -127,6 +130,7 @@ class Load:
         except Exception as error:  # whatever a client may raise is a failed request here
             self._failures.append(repr(error))
             return
+        self._answered.set()
         ended = time.perf_counter()
         # Closed loop: what ended within the time. Open loop: what was due within it.
         if (started >= self._began) if self._plan.rate else (self._began <= ended <= self._end):
