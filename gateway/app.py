@@ -5,6 +5,7 @@ from flask_cors import CORS
 
 from gateway import documents, keys, lifecycle, metrics, problems
 from gateway.archive import create_archive
+from gateway.cache import AnswerCache
 from gateway.documents import create_documented_app
 from gateway.routes import analysis, page, status
 from gateway.settings import Settings, read_settings
@@ -20,6 +21,7 @@ def create_app(settings: Settings | None = None, triton: TritonClient | None = N
     app.config["SETTINGS"] = settings
     app.config["TRITON"] = triton or TritonClient(settings.triton_url, settings.request_seconds)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
+    app.extensions["cache"] = AnswerCache(settings.cache_bytes, settings.cache_seconds)
     app.extensions["archive"] = create_archive(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     lifecycle.set_up_logs(settings)

@@ -52,6 +52,7 @@ class TimedBody:
 def register(app: Flask, settings: Settings) -> None:
     """Have `app` treat every request alike."""
     app.extensions["turns"] = threading.BoundedSemaphore(settings.max_concurrent)
+    app.extensions["queue"] = threading.BoundedSemaphore(settings.max_concurrent + settings.max_waiting)
     app.before_request(begin)
     app.after_request(finish)
 
@@ -94,19 +95,30 @@ def turn() -> Iterator[float]:
     """Wait for one of the worker's places; gives the seconds that are left until the request's deadline.
 
     Raises:
-        Overloaded: no place became free within `queue_seconds`.
+        Overloaded: `max_waiting` others wait already, or no place became free within `queue_seconds`.
     """
     settings: Settings = current_app.config["SETTINGS"]
     deadline = time.monotonic() + settings.request_seconds
-    turns: threading.BoundedSemaphore = current_app.extensions["turns"]
+    with place("queue", 0), place("turns", settings.queue_seconds):
+        yield deadline - time.monotonic()
+
+
+@contextmanager
+def place(name: str, seconds: float) -> Iterator[None]:
+    """Hold one of the worker's places of this name, which must become free within `seconds`.
+
+    Raises:
+        Overloaded: none did.
+    """
+    places: threading.BoundedSemaphore = current_app.extensions[name]
     with measured("queue"):
-        got = turns.acquire(timeout=settings.queue_seconds)
+        got = places.acquire(timeout=seconds)
     if not got:
         raise Overloaded("all places are taken; try again soon")
     try:
-        yield deadline - time.monotonic()
+        yield
     finally:
-        turns.release()
+        places.release()
 
 
 def finish(response: Response) -> Response:

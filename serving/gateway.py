@@ -7,7 +7,6 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from serving.settings import ROOT, Settings
-from serving.triton import ALLOCATOR
 
 CONFIG = "python:gateway.gunicorn_config"
 APP = "gateway.app:create_app()"
@@ -31,7 +30,7 @@ def prepare_gateway(settings: Settings) -> GatewayLaunch:
         *("--log-level", "info" if settings.verbose else "warning"),
         APP,
     )
-    return GatewayLaunch(command, {**ALLOCATOR, **os.environ, "TRITON_URL": triton_url(settings)})
+    return GatewayLaunch(command, {**os.environ, "TRITON_URL": triton_url(settings)})
 
 
 def triton_url(settings: Settings) -> str:

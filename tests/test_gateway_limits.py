@@ -130,6 +130,17 @@ def test_requests_wait_for_a_place_and_are_refused_in_time(open_gateway):
     assert post(client).status_code == 200
 
 
+def test_more_than_may_wait_are_refused_at_once(open_gateway):
+    client = open_gateway(max_concurrent=1, max_waiting=0, queue_seconds=60)
+    places = [client.application.extensions[name] for name in ("queue", "turns")]
+    for place in places:
+        place.acquire()
+    assert post(client).status_code == 503
+    for place in places:
+        place.release()
+    assert post(client).status_code == 200
+
+
 def test_deadline_is_504(open_gateway):
     answer = post(open_gateway(request_seconds=0.001))
     assert answer.status_code == 504

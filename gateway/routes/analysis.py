@@ -8,6 +8,7 @@ from flask_openapi3 import APIBlueprint
 from gateway import metrics
 from gateway.answers import SIZE, Filter, describe_result, list_found, list_likeliest, positive_probability
 from gateway.archive import Archive
+from gateway.cache import AnswerCache
 from gateway.catalog import Catalog, Model
 from gateway.documents import BODY, SECURITY, problems_of
 from gateway.drawing import FORMATS, annotate
@@ -110,10 +111,14 @@ def infer(uploads: list[Upload], outputs: list[str]) -> list[Tensors | Problem]:
         Problem: there is one photo and it failed, or the service failed them all.
     """
     client: TritonClient = current_app.config["TRITON"]
-    with turn() as seconds, measured("inference"):
-        results = client.analyze(
-            [upload.data for upload in uploads], outputs, seconds, (("traceparent", g.traceparent),)
-        )
+    cache: AnswerCache = current_app.extensions["cache"]
+
+    def ask(images: list[bytes]) -> list[Tensors | Problem]:
+        with turn() as seconds, measured("inference"):
+            return client.analyze(images, outputs, seconds, (("traceparent", g.traceparent),))
+
+    # A catalog that was read anew may stand for other models.
+    results = cache.complete([upload.data for upload in uploads], (client.catalog(), *outputs), ask)
     failed = [result for result in results if isinstance(result, Problem)]
     g.log["photos"], g.log["failed"] = len(results), len(failed)
     if len(failed) == len(results) and (len(results) == 1 or failed[0].status >= HTTPStatus.INTERNAL_SERVER_ERROR):
