@@ -126,6 +126,9 @@ def test_too_few_units_get_no_interval():
     compared = compare(np.array([1.0, 2.0, 3.0]), np.arange(50.0), paired=False)
     assert compared.mean_difference.estimate == 2 - 24.5
     assert np.isnan(compared.mean_difference.low)
+    assert np.isnan(compared.means[0].low)
+    assert compared.means[1].low < 24.5 < compared.means[1].high
+    assert np.isnan(compare(np.array([]), np.arange(50.0), paired=False).mean_difference).all()
 
 
 def test_wilson_interval_is_the_published_one():

@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from scoring.report.persons import GROUPS, count_persons, group_of, mean_outcome
 from scoring.report.photos import Photos
-from scoring.report.statistics import FEWEST_UNITS, MOST_UNITS, SEED, Floats, Interval, bootstrap, cliffs_delta
+from scoring.report.statistics import (
+    FEWEST_UNITS,
+    MOST_UNITS,
+    NOTHING,
+    SEED,
+    Floats,
+    Interval,
+    bootstrap,
+    cliffs_delta,
+)
 
 SIDES = [
     *("attribute", "photos_are", "photos", "units"),
@@ -72,11 +81,27 @@ def compare(first: Floats, second: Floats, *, paired: bool) -> Compared:
     """Bootstrap of means, medians and their differences; `paired` draws positions (persons) for both together."""
     first, second = sample(first, second, paired)
     one, other = first[np.isfinite(first)], second[np.isfinite(second)]
-    if min(len(one), len(other)) < FEWEST_UNITS:
-        first, second, paired = one, other, False
-    mean, mean_other, apart, median, median_other, medians_apart = bootstrap(summaries, first, second, paired=paired)
-    effect = cliffs_delta(one, other)
-    return Compared((len(one), len(other)), (mean, mean_other), (median, median_other), apart, medians_apart, effect)
+    sizes, effect = (len(one), len(other)), cliffs_delta(one, other)
+    if min(sizes) < FEWEST_UNITS:
+        (mean, median), (mean_other, median_other) = describe(one), describe(other)
+        apart, medians_apart = without_interval(mean, mean_other), without_interval(median, median_other)
+    else:
+        mean, mean_other, apart, median, median_other, medians_apart = bootstrap(
+            summaries, first, second, paired=paired
+        )
+    return Compared(sizes, (mean, mean_other), (median, median_other), apart, medians_apart, effect)
+
+
+def describe(values: Floats) -> tuple[Interval, Interval]:
+    """Mean and median of one group."""
+    if not len(values):
+        return NOTHING, NOTHING
+    mean, median = bootstrap(mean_and_median, values)
+    return mean, median
+
+
+def without_interval(first: Interval, second: Interval) -> Interval:
+    return NOTHING._replace(estimate=first.estimate - second.estimate)
 
 
 def sample(first: Floats, second: Floats, paired: bool) -> tuple[Floats, Floats]:
@@ -108,14 +133,12 @@ def compare_within(first: Floats, second: Floats) -> Compared:
     cancels. The effect is the share of persons with more minus the share with less."""
     apart = first - second
     apart = apart[np.isfinite(apart)]
-    apart, _ = sample(apart, apart, paired=True)
-    nothing = Interval(np.nan, np.nan, np.nan)
-    if not len(apart):
-        return Compared((0, 0), (nothing, nothing), (nothing, nothing), nothing, nothing, np.nan)
-    mean, median = bootstrap(mean_and_median, apart)
-    level = Interval(float(np.nanmean(second[np.isfinite(first)])), np.nan, np.nan)
-    sizes = (len(apart), len(apart))
-    return Compared(sizes, (nothing, level), (nothing, nothing), mean, median, float(np.sign(apart).mean()))
+    apart = draw(apart, np.random.default_rng(SEED))
+    mean, median = describe(apart)
+    both = np.isfinite(first) & np.isfinite(second)
+    level = NOTHING._replace(estimate=float(second[both].mean()) if both.any() else np.nan)
+    effect = float(np.sign(apart).mean()) if len(apart) else np.nan
+    return Compared((len(apart), len(apart)), (NOTHING, level), (NOTHING, NOTHING), mean, median, effect)
 
 
 def mean_and_median(values: Floats, axis: int = -1) -> Floats:
@@ -129,11 +152,14 @@ def compare_groups(
     outcome = mean_outcome(photos, np.isfinite(photos.answers[name]))
     members = {group: (groups == group) & np.isfinite(outcome) for group in GROUPS}
     every, none, some = (outcome[members[group]] for group in ("all", "none", "some"))
-    extremes, middle = compare(every, none, paired=False), compare(some, some, paired=False)
-    rows = []
-    for group, compared, side in (("all", extremes, 0), ("some", middle, 0), ("none", extremes, 1)):
-        number = int(counts.loc[members[group], f"{name}_answers"].sum())
-        rows.append([name, f"{group} of the person's", number, *side_figures(compared, side)])
+    extremes = compare(every, none, paired=False)
+    figures: dict[str, list[object]] = {
+        "all": side_figures(extremes, 0),
+        "some": [len(some), *(figure for interval in describe(some) for figure in interval)],
+        "none": side_figures(extremes, 1),
+    }
+    photos_of = {group: int(counts.loc[members[group], f"{name}_answers"].sum()) for group in GROUPS}
+    rows = [[name, f"{group} of the person's", photos_of[group], *figures[group]] for group in figures]
     return extremes, rows
 
 
