@@ -14,7 +14,7 @@ from tests.pictures import encode, gradient
 
 @pytest.fixture(scope="module")
 def client(triton_url):
-    return create_app(Settings(triton_url=triton_url)).test_client()
+    return create_app(Settings(triton_url=triton_url, cache_bytes=0)).test_client()
 
 
 FORM = "multipart/form-data"

@@ -25,7 +25,7 @@ GOOD = encode(gradient())
 
 @pytest.fixture(scope="module")
 def client(triton_url):
-    return create_app(Settings(triton_url=triton_url, request_seconds=SECONDS)).test_client()
+    return create_app(Settings(triton_url=triton_url, request_seconds=SECONDS, cache_bytes=0)).test_client()
 
 
 def post(client, data, name="a"):
@@ -102,7 +102,7 @@ def test_triton_killed_under_load_and_back():
     arguments = ["--no-gateway"]
     with ServingProcess(arguments) as first:
         url = first.urls["Triton gRPC"]
-        client = create_app(Settings(triton_url=url, request_seconds=SECONDS)).test_client()
+        client = create_app(Settings(triton_url=url, request_seconds=SECONDS, cache_bytes=0)).test_client()
         load = Load(client)
         load.wait_for(200)
         (triton,) = [pid for pid, name in list_descendants(first.pid).items() if name == "tritonserver"]
