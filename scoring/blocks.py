@@ -10,7 +10,7 @@ import pyarrow as pa
 from scoring.photos import Photo
 
 PHOTOS_PER_BLOCK = 1000
-SMALLEST, LARGEST = 16, 4096
+SMALLEST, LARGEST = 16, 2048
 
 
 @dataclass(frozen=True)

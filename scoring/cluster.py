@@ -21,7 +21,7 @@ from scoring.errors import ModelsChanged, ScoringError
 from scoring.progress import Progress
 from scoring.scorer import Job, Scorer
 
-# Up to 400,000 photos' names; they lie in the object store of the driver's node until they are done.
+# Up to 200,000 photos' names; they lie in the object store of the driver's node until they are done.
 CHUNKS_PER_ROUND = 100
 # Actors only wait for Triton. With whole processors, on a small machine nothing would be left for reading.
 CPUS_PER_ACTOR = 0.1
