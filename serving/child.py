@@ -65,6 +65,10 @@ class Child:
             f"{self.name} stopped by itself ({describe_status(status)})", find_load_failures(lines) or lines
         )
 
+    def has_crashed(self) -> bool:
+        """Whether a segmentation fault ended the process."""
+        return self._process.poll() == -signal.SIGSEGV
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process, if it still runs."""
         if self._process.poll() is None:

@@ -33,6 +33,7 @@ class Supervisor:
         self._settings = settings
         self._announce = announce
         self._children: list[Child] = []
+        self._triton = ExitStack()
         self._models: list[str] = []
         self._reload_requested = False
         self._secret = ""
@@ -53,7 +54,7 @@ class Supervisor:
         started = time.monotonic()
         self._settings = claim_ports(self._settings)
         self._models = list_models(self._settings.model_repository)
-        self._start_triton(stack)
+        self._start_triton(stack.enter_context(self._triton))
         if self._settings.gateway:
             self._start_gateway(stack)
         self._announce(describe_endpoints(self._settings))
@@ -95,11 +96,26 @@ class Supervisor:
 
     def _watch(self) -> None:
         while True:
+            if self._children[0].has_crashed():
+                self._restart_triton()
             self._require_children()
             if self._reload_requested:
                 self._reload_requested = False
                 self._reload()
             time.sleep(POLL_SECONDS)
+
+    def _restart_triton(self) -> None:
+        """Triton before 25.03 may crash when a client is killed, or stops waiting, in the middle of a request.
+
+        https://github.com/triton-inference-server/server/issues/7368 and 8034
+        """
+        started = time.monotonic()
+        self._announce("serving: Triton crashed (SIGSEGV) and is started again")
+        self._children.pop(0)
+        self._triton.close()
+        self._start_triton(self._triton)
+        self._children.insert(0, self._children.pop())
+        self._announce(f"serving: ready again after {time.monotonic() - started:.1f} s")
 
     def _require_children(self) -> None:
         for child in self._children:

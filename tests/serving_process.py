@@ -46,6 +46,10 @@ class ServingProcess:
         self._process.send_signal(signal.SIGHUP)
         return self._wait_for("serving: ")
 
+    def wait_until_again(self) -> None:
+        """Wait until Triton was started again."""
+        self._wait_for("serving: ready again")
+
     def wait(self) -> tuple[int, str]:
         """Exit status and everything printed since it was ready, when it ends by itself."""
         output, _ = self._process.communicate(timeout=START_TIMEOUT)

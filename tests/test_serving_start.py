@@ -74,6 +74,19 @@ def test_end_of_triton_ends_serving(serving):
     assert list_leftovers(serving, descendants) == []
 
 
+def test_triton_that_crashes_is_started_again(serving, repository):
+    (before,) = [pid for pid, name in list_descendants(serving.pid).items() if name == "tritonserver"]
+    os.kill(before, signal.SIGSEGV)
+    serving.wait_until_again()
+    descendants = list_descendants(serving.pid)
+    (after,) = [pid for pid, name in descendants.items() if name == "tritonserver"]
+    assert after != before
+    with triton.InferenceServerClient(serving.urls["Triton gRPC"]) as client:
+        assert client.is_server_ready()
+    assert serving.stop()[0] == 0
+    assert list_leftovers(serving, descendants) == []
+
+
 def test_gateway_survives_a_reload_and_its_end_ends_serving(repository):
     write_ensemble(repository, "first")
     with ServingProcess(["--stop-timeout", "2", "--model-repository", repository]) as serving:
