@@ -22,8 +22,9 @@ The format: https://github.com/triton-inference-server/onnxruntime_backend#readm
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +94,11 @@ class TritonPythonModel:
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """One response per request, in order. A request that fails does not fail its neighbours."""
         if len(requests) == 1 or not self._batches:
-            return [self._respond_alone(request) for request in requests]
+            return [self._respond_alone(request, self._run) for request in requests]
         feeds = [read_feeds(request) for request in requests]
         responses: list[Any] = [None] * len(requests)
         for group in group_by_shape(feeds):
-            answers = self._respond_together([requests[i] for i in group], [feeds[i] for i in group])
+            answers = self._respond_in_parts([requests[i] for i in group], [feeds[i] for i in group])
             for index, response in zip(group, answers, strict=True):
                 responses[index] = response
         return responses
@@ -107,39 +108,55 @@ class TritonPythonModel:
         self._pool.shutdown()
         del self._session
 
-    def _respond_alone(self, request: Any) -> Any:
-        try:
-            names = self._choose_outputs([request])
-            return make_response(names, self._run(names, read_feeds(request)))
-        except Exception as error:
-            return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
+    def _respond_in_parts(self, requests: Sequence[Any], feeds: Sequence[Feeds]) -> list[Any]:
+        """A batch for each thread: requests are not joined only to be taken apart again."""
+        parts = cut(len(requests), self._threads)
+        answers = self._spread(lambda part: self._respond_together(requests[part], feeds[part]), parts)
+        return list(chain.from_iterable(answers))
 
     def _respond_together(self, requests: Sequence[Any], feeds: Sequence[Feeds]) -> list[Any]:
         """Run one batch; when it fails, run its requests one by one, so that only the guilty one fails."""
         if len(requests) == 1:
-            return [self._respond_alone(requests[0])]
+            return [self._respond_alone(requests[0], self._session.run)]
         try:
             names = self._choose_outputs(requests)
             batch = {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
             sizes = [len(next(iter(feed.values()))) for feed in feeds]
-            return list(split_responses(requests, names, self._run(names, batch), sizes))
+            return list(split_responses(requests, names, self._session.run(names, batch), sizes))
         except Exception:
-            return [self._respond_alone(request) for request in requests]
+            return [self._respond_alone(request, self._session.run) for request in requests]
+
+    def _respond_alone(self, request: Any, run: Callable[[Sequence[str], Feeds], list[np.ndarray]]) -> Any:
+        try:
+            names = self._choose_outputs([request])
+            return make_response(names, run(names, read_feeds(request)))
+        except Exception as error:
+            return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error)))
 
     def _run(self, names: Sequence[str], feeds: Feeds) -> list[np.ndarray]:
-        """Run one batch, in parts of its images if there are threads for them."""
-        parts = min(self._threads, len(next(iter(feeds.values())))) if self._batches else 1
-        if parts == 1:
+        """Run one request, in parts of its images if there are threads for them."""
+        parts = cut(len(next(iter(feeds.values()))), self._threads) if self._batches else []
+        if len(parts) < 2:
             return self._session.run(names, feeds)
-        pieces = {name: np.array_split(array, parts) for name, array in feeds.items()}
-        split = [{name: pieces[name][part] for name in pieces} for part in range(parts)]
-        results = list(self._pool.map(lambda part: self._session.run(names, part), split))
+        split = [{name: array[part] for name, array in feeds.items()} for part in parts]
+        results = self._spread(lambda part: self._session.run(names, part), split)
         return [np.concatenate(rows) for rows in zip(*results, strict=True)]
+
+    def _spread(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
+        """The results of the parts; this thread takes the first, the pool's threads the others."""
+        others = [self._pool.submit(work, part) for part in parts[1:]]
+        return [work(parts[0]), *(other.result() for other in others)]
 
     def _choose_outputs(self, requests: Iterable[Any]) -> list[str]:
         """The outputs that anybody asks for: ONNX Runtime computes no others."""
         wanted = {name for request in requests for name in request.requested_output_names()}
         return [name for name in self._output_names if name in wanted]
+
+
+def cut(size: int, parts: int) -> list[slice]:
+    """Where to cut a sequence of `size` into at most `parts` even pieces."""
+    parts = min(size, parts)
+    return [slice(size * part // parts, size * (part + 1) // parts) for part in range(parts)]
 
 
 def read_feeds(request: Any) -> Feeds:
