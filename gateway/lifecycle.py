@@ -9,11 +9,11 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
 
 from flask import Flask, Response, current_app, g, has_app_context, request
 
-from gateway.problems import Overloaded, RequestTimeout
+from gateway.patience import Patience
+from gateway.problems import Overloaded
 from gateway.settings import Settings
 
 log = logging.getLogger("gateway.access")
@@ -31,26 +31,9 @@ SECURITY_HEADERS = {
 }
 
 
-class TimedBody:
-    """A request's body that must arrive in time, so that slow clients do not hold threads for ever."""
-
-    def __init__(self, stream: BinaryIO, deadline: float) -> None:
-        self._stream, self._deadline = stream, deadline
-
-    def read(self, size: int = -1) -> bytes:
-        return self._check(self._stream.read(size))
-
-    def readline(self, size: int = -1) -> bytes:
-        return self._check(self._stream.readline(size))
-
-    def _check(self, data: bytes) -> bytes:
-        if time.monotonic() > self._deadline:
-            raise RequestTimeout("the body took too long to arrive")
-        return data
-
-
 def register(app: Flask, settings: Settings) -> None:
     """Have `app` treat every request alike."""
+    app.extensions["patience"] = Patience(settings.upload_seconds)
     app.extensions["turns"] = threading.BoundedSemaphore(settings.max_concurrent)
     app.extensions["queue"] = threading.BoundedSemaphore(settings.max_concurrent + settings.max_waiting)
     app.before_request(begin)
@@ -58,19 +41,13 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def begin() -> None:
-    """Note the id, the trace and the start; limit the time of the upload."""
-    settings: Settings = current_app.config["SETTINGS"]
+    """Note the id, the trace and the start."""
     g.started = time.monotonic()
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if ID.fullmatch(given) else uuid.uuid4().hex
     g.traceparent = continue_trace(request.headers.get("traceparent", ""))
     g.timings = {}
     g.log = {}
-    body = request.environ["wsgi.input"]
-    request.environ["wsgi.input"] = TimedBody(body, g.started + settings.upload_seconds)
-    connection = request.environ.get("gunicorn.socket")
-    if connection is not None:
-        connection.settimeout(settings.upload_seconds)
 
 
 def continue_trace(given: str) -> str:
@@ -119,6 +96,14 @@ def place(name: str, seconds: float) -> Iterator[None]:
         yield
     finally:
         places.release()
+
+
+@contextmanager
+def arrival() -> Iterator[None]:
+    """Measure the arrival of the request's body, and limit its time."""
+    patience: Patience = current_app.extensions["patience"]
+    with measured("upload"), patience.limited(request.environ.get("gunicorn.socket")):
+        yield
 
 
 def finish(response: Response) -> Response:

@@ -7,16 +7,13 @@ import logging
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway import lifecycle
 from gateway.app import create_app
 from gateway.archive import Archive
 from gateway.keys import create_key, parse_keys
-from gateway.problems import RequestTimeout
 from gateway.settings import Settings, SettingsError, list_settings, read_settings
 from gateway.uploads import Upload
 from tests.conftest import ROOT
@@ -144,12 +141,6 @@ def test_more_than_may_wait_are_refused_at_once(open_gateway):
 def test_deadline_is_504(open_gateway):
     answer = post(open_gateway(request_seconds=0.001))
     assert answer.status_code == 504
-
-
-def test_slow_body_is_given_up():
-    body = lifecycle.TimedBody(io.BytesIO(b"ab"), time.monotonic() - 1)
-    with pytest.raises(RequestTimeout):
-        body.read(1)
 
 
 def test_cross_origin_requests_need_a_setting(open_gateway):

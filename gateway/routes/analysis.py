@@ -13,7 +13,7 @@ from gateway.catalog import Catalog, Model
 from gateway.documents import BODY, SECURITY, problems_of
 from gateway.drawing import FORMATS, annotate
 from gateway.keys import require_key
-from gateway.lifecycle import measured, turn
+from gateway.lifecycle import arrival, measured, turn
 from gateway.problems import BadRequest, NotAcceptable, Problem
 from gateway.schemas import PHOTOS, Answer, ClassicAnswer, Filters, ModelPath, Selection
 from gateway.settings import Settings
@@ -100,7 +100,7 @@ def answer(uploads: list[Upload], models: list[Model], query: Filters) -> dict:
 
 def receive() -> list[Upload]:
     """The request's photos."""
-    with measured("upload"):
+    with arrival():
         return read_uploads(request, settings())
 
 

@@ -1,0 +1,165 @@
+"""The gateway as gunicorn runs it, with two workers, and what passes between it and Triton."""
+
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.app import create_app
+from gateway.settings import Settings
+from tests.conftest import ROOT
+from tests.pictures import encode, gradient
+
+PHOTO = encode(gradient())
+PNG = {"Content-Type": "image/png"}
+LIMITS = {"UPLOAD_SECONDS": "0.5", "MAX_UPLOAD_BYTES": "100000"}
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.fixture(scope="module")
+def metrics_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("metrics")
+
+
+@pytest.fixture(scope="module")
+def url(triton_url, metrics_folder):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = ["-m", "gunicorn", "--config", "python:gateway.gunicorn_config", "--workers", "2", "--bind", address]
+    own = {"TRITON_URL": triton_url, "PROMETHEUS_MULTIPROC_DIR": str(metrics_folder), **LIMITS}
+    gunicorn = subprocess.Popen(
+        [sys.executable, *command, "gateway.app:create_app()"],
+        cwd=ROOT,
+        env={**os.environ, **own},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_ready(f"http://{address}")
+        yield f"http://{address}"
+    finally:
+        gunicorn.terminate()
+        gunicorn.wait(30)
+
+
+def wait_until_ready(url):
+    for _ in range(300):
+        try:
+            return httpx.get(f"{url}/readyz").raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    raise AssertionError("the gateway did not start")
+
+
+def test_metrics_are_the_sum_of_all_workers(url, metrics_folder):
+    while len({path.stem.rpartition("_")[2] for path in metrics_folder.glob("counter_*.db")}) < 2:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: httpx.get(f"{url}/healthz"), range(20)))
+    told = [count(url, "/healthz") for _ in range(6)]
+    assert set(told) == {told[0]}  # whichever worker is asked
+    for _ in range(10):
+        httpx.get(f"{url}/healthz")
+    assert count(url, "/healthz") == told[0] + 10
+
+
+def count(url, route):
+    families = text_string_to_metric_families(httpx.get(f"{url}/metrics").text)
+    samples = [sample for family in families for sample in family.samples if sample.name == "gateway_requests_total"]
+    return sum(sample.value for sample in samples if sample.labels["route"] == route)
+
+
+@pytest.mark.parametrize("photos", [1, 3])
+def test_a_photo_by_http(url, photos):
+    answer = httpx.post(f"{url}/v1/analyze", files=[("file", (f"{number}.png", PHOTO)) for number in range(photos)])
+    assert [image["width"] for image in answer.json()["images"]] == [96] * photos
+
+
+@pytest.mark.parametrize("pause", [0.1, 10], ids=["drops", "silence"])
+def test_a_slow_body_is_given_up(url, pause):
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        head = "POST /v1/analyze HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 90000\r\n\r\n"
+        connection.sendall(head.encode())
+        while not select.select([connection], [], [], pause)[0]:
+            connection.sendall(b"x")
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()  # until it is closed
+    assert answer.startswith("HTTP/1.1 408")
+    assert "application/problem+json" in answer
+
+
+@pytest.mark.parametrize("body", [b"x" * 100_001, iter([b"x" * 60_000] * 2)], ids=["length", "chunked"])
+def test_too_large_a_body(url, body):
+    answer = httpx.post(f"{url}/v1/analyze", content=body, headers=PNG)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
+
+
+class Between(grpc.GenericRpcHandler):
+    """Stands between the gateway and the real Triton: notes the metadata of every call and passes it on, or fails
+    inferences with `failure`."""
+
+    def __init__(self, url):
+        self._channel, self.seen, self.failure = grpc.insecure_channel(url), [], None
+        self._server = grpc.server(ThreadPoolExecutor(4), handlers=[self])
+        self.url = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._server.start()
+
+    def service(self, details):
+        def answer(request, context):
+            self.seen.append(dict(context.invocation_metadata()))
+            if self.failure and details.method.endswith("/ModelInfer"):
+                context.abort(*self.failure)
+            return self._channel.unary_unary(details.method)(request)
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+    def stop(self):
+        self._server.stop(None).wait()
+        self._channel.close()
+
+
+@pytest.fixture
+def between(triton_url):
+    between = Between(triton_url)
+    yield between
+    between.stop()
+
+
+def post(between, **headers):
+    client = create_app(Settings(triton_url=between.url)).test_client()
+    return client.post("/v1/analyze", data=PHOTO, headers={**PNG, **headers})
+
+
+def test_trace_context_reaches_triton(between):
+    assert post(between, traceparent=f"00-{TRACE}-00f067aa0ba902b7-01").status_code == 200
+    version, trace, parent, flags = between.seen[-1]["traceparent"].split("-")
+    assert (version, trace, flags) == ("00", TRACE, "01")
+    assert parent != "00f067aa0ba902b7"  # the gateway's own
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "status", "retry_after"),
+    [
+        ("UNAVAILABLE", "Socket closed", 503, "1"),
+        ("RESOURCE_EXHAUSTED", "out of memory", 503, "1"),
+        ("NOT_FOUND", "Request for unknown model", 503, "1"),
+        ("DEADLINE_EXCEEDED", "Deadline Exceeded", 504, None),
+        ("CANCELLED", "Locally cancelled", 504, None),
+        ("INTERNAL", "Failed at /models/1/model.py: KeyError", 500, None),
+        ("INVALID_ARGUMENT", "unexpected inference output", 500, None),
+        ("INVALID_ARGUMENT", "in ensemble 'analyze', preprocess: cannot decode image: a PDF document", 422, None),
+    ],
+)
+def test_failures_of_triton(between, code, details, status, retry_after):
+    between.failure = getattr(grpc.StatusCode, code), details
+    answer = post(between)
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+    assert answer.headers.get("Retry-After") == retry_after
+    assert details not in answer.text
+    assert not any(word in answer.text for word in ("model.py", "KeyError", "ensemble", "preprocess", "Socket"))
