@@ -37,7 +37,7 @@ def make_odd_files() -> list[bytes]:
     jpeg, png = encode(gradient(), "JPEG"), GOOD
     huge = bytearray(png)
     huge[16:24] = (60_000).to_bytes(4, "big") * 2  # a header that promises 3.6 gigapixels
-    return [b"", b"\0" * 1000, jpeg[: len(jpeg) // 2], png[:40], bytes(huge), b"GIF89a", jpeg + b"tail", b"<svg/>"]
+    return [b"\n", b"\0" * 1000, jpeg[: len(jpeg) // 2], png[:40], bytes(huge), b"GIF89a", jpeg + b"tail", b"<svg/>"]
 
 
 def check_beside_good_requests(client, files):
