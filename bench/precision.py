@@ -25,7 +25,13 @@ README = ROOT / "export" / "README.md"
 FACES = ROOT.parent / "shared" / "data" / "faces"
 PICTURES = 48
 BATCHES = (1, 8)
-HEAD = ("", "MB", *(f"ms per picture, batch {batch}" for batch in BATCHES), "answers as in fp32")
+HEAD = (
+    "",
+    "MB",
+    *(f"ms per picture, batch {batch}" for batch in BATCHES),
+    *(f"of fp32's time, batch {batch}" for batch in BATCHES),
+    "answers as in fp32",
+)
 
 
 def main() -> None:
@@ -67,7 +73,13 @@ def measure_model(model: Model, pictures: Path, rounds: int) -> list[list[object
     image = load_pixels(SAMPLE.read_bytes(), model)
     timed = [time_sessions(sessions, np.repeat(image[None], batch, axis=0), rounds) for batch in BATCHES]
     return [
-        [f"{model.name}, {name}", len(network) / 1e6, *(times[name] for times in timed), same[name]]
+        [
+            f"{model.name}, {name}",
+            len(network) / 1e6,
+            *(times[name] for times in timed),
+            *(times[name] / times[Precision.FP32] for times in timed),
+            same[name],
+        ]
         for name, network in networks.items()
     ]
 

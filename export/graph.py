@@ -33,7 +33,9 @@ def wrap(source: Source, model: Model) -> onnx.ModelProto:
     elif model.task is Task.DETECTION:
         _finish(network.graph, model, "PREDICTIONS", [])
     del network.metadata_props[:]
-    network.producer_name, network.producer_version, network.doc_string = "export", "", ""
+    for field in ("producer_version", "doc_string"):
+        network.ClearField(field)
+    network.producer_name = "export"
     _forget_origin(network.graph)
     onnx.checker.check_model(network, full_check=False)
     return network
@@ -42,10 +44,10 @@ def wrap(source: Source, model: Model) -> onnx.ModelProto:
 def _forget_origin(graph: onnx.GraphProto) -> None:
     """Without the exporter's notes of source lines: the same checkpoint gives the same bytes on every machine."""
     del graph.metadata_props[:]
-    graph.doc_string = ""
+    graph.ClearField("doc_string")
     for value in (*graph.input, *graph.output, *graph.value_info, *graph.node):
         del value.metadata_props[:]
-        value.doc_string = ""
+        value.ClearField("doc_string")
     for attribute in (each for node in graph.node for each in node.attribute):
         for inner in (attribute.g, *attribute.graphs):
             if inner.node:

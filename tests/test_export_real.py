@@ -16,6 +16,7 @@ from tests import score_table, yolo
 from tests.serving_process import serve_exported
 from tests.test_export import run
 
+# Emotion and smile were trained on faces that fill the picture; the photos here show shoulders too, so they crop.
 MANIFEST = """
 [models.shades]
 task = "classification"
@@ -31,7 +32,7 @@ framework = "keras"
 checkpoint = "{weights}/fer2013_mini_XCEPTION.102-0.66.hdf5"
 labels = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 positive = "happy"
-geometry = {{ mode = "stretch", width = 64, height = 64 }}
+geometry = {{ mode = "center_crop", width = 64, height = 64, resize = 140 }}
 pixels = {{ channels = "grey", divide = 127.5, mean = [1] }}
 
 [models.smile]
@@ -39,7 +40,7 @@ task = "classification"
 framework = "keras"
 checkpoint = "{weights}/live_smile_64x64x1.hdf5"
 labels = ["not smiling", "smiling"]
-geometry = {{ mode = "stretch", width = 64, height = 64 }}
+geometry = {{ mode = "center_crop", width = 64, height = 64, resize = 120 }}
 pixels = {{ channels = "grey" }}
 
 [models.glasses]
