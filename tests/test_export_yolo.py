@@ -1,5 +1,7 @@
 """Boxes of an exported YOLO, served by the real server, against ultralytics' own `predict`."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -60,6 +62,28 @@ def test_boxes_on_photos_are_those_of_ultralytics(client, predict, shared_data, 
     ]
     assert found
     assert max(found) < 1
+
+
+def test_official_weights_are_downloaded_to_where_the_entry_says(tmp_path, monkeypatch, capsys):
+    """ultralytics' download is replaced: first by one that fails, as without internet, then by a copy."""
+
+    def fail(path):
+        raise ConnectionError("no route to the assets")
+
+    checkpoints.write_manifest(tmp_path, ENTRY.replace(str(CHECKPOINT), "yolo26n.pt"))
+    monkeypatch.setattr("ultralytics.utils.downloads.attempt_download_asset", fail)
+    assert run(tmp_path) == 2
+    assert f"{tmp_path}/yolo26n.pt: no such file, and it cannot be downloaded: no route" in capsys.readouterr().err
+    copy = shutil.copyfile
+    monkeypatch.setattr("ultralytics.utils.downloads.attempt_download_asset", lambda path: copy(CHECKPOINT, path))
+    assert run(tmp_path) == 0
+    assert (tmp_path / "networks/found/1/model.onnx").is_file()
+
+
+def test_file_that_is_no_official_weights_is_named(tmp_path, capsys):
+    checkpoints.write_manifest(tmp_path, ENTRY.replace(str(CHECKPOINT), "ours.pt"))
+    assert run(tmp_path) == 2
+    assert "no official weights of ultralytics have this name; correct checkpoint" in capsys.readouterr().err
 
 
 def test_suppression_is_that_of_ultralytics():

@@ -1,7 +1,6 @@
 """One module per framework; each turns a checkpoint into a `Source`. A framework is imported only when needed."""
 
 from importlib import import_module
-from pathlib import Path
 
 from export.errors import CheckpointError, ExportError, first_line
 from export.frameworks.source import Layout, Source
@@ -9,15 +8,15 @@ from export.manifest import Framework, Model, Task
 
 
 def resolve(model: Model) -> Model:
-    """The entry with a checkpoint that exists; official YOLO weights, named without a folder, are downloaded.
+    """The entry with a checkpoint that exists; official YOLO weights are downloaded to where it says.
 
     Raises:
         CheckpointError: no such file.
     """
     if model.checkpoint.is_file():
         return model
-    if model.framework is Framework.ULTRALYTICS and model.checkpoint.parent == Path():
-        path = import_module("export.frameworks.ultralytics").download(model.checkpoint.name)
+    if model.framework is Framework.ULTRALYTICS:
+        path = import_module("export.frameworks.ultralytics").download(model.checkpoint)
         return model.model_copy(update={"checkpoint": path})
     raise CheckpointError(f"{model.checkpoint}: no such file; correct the checkpoint of {model.name}")
 

@@ -19,24 +19,24 @@ from export.quiet import quiet
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # it would call pip on its own
 
 
-def download(name: str) -> Path:
-    """Official weights by their name, such as yolo26n.pt, downloaded by ultralytics into the current folder.
+def download(path: Path) -> Path:
+    """Official weights, known by their file's name such as yolo26n.pt, downloaded by ultralytics.
 
     Raises:
         CheckpointError: no such weights, or no internet.
     """
     from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
 
-    if name not in GITHUB_ASSETS_NAMES:
+    if path.name not in GITHUB_ASSETS_NAMES:
         raise CheckpointError(
-            f"{name}: no such file, and no official weights of ultralytics have this name; correct checkpoint"
+            f"{path}: no such file, and no official weights of ultralytics have this name; correct checkpoint"
         )
     try:
         with quiet():
-            return Path(attempt_download_asset(name))
+            return Path(attempt_download_asset(path))
     except Exception as error:  # requests, urllib and ultralytics raise their own
         raise CheckpointError(
-            f"{name}: no such file, and it cannot be downloaded: {first_line(error)}; bring the file"
+            f"{path}: no such file, and it cannot be downloaded: {first_line(error)}; bring the file"
         ) from error
 
 
