@@ -24,7 +24,7 @@ README = ROOT / "scoring" / "README.md"
 KILLS = 3
 MEMORY_LIMIT = 300
 PERF_PHOTOS = 40
-PERF_CONCURRENCY = "8:24:8"
+PERF_CONCURRENCY = "8:16:8"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from scoring.blocks import Chunk, cut
 from scoring.dataset import Counts, Dataset, Part
-from scoring.errors import ModelsChanged, UsageError
+from scoring.errors import ModelsChanged, ServiceAway, UsageError
 from scoring.local import run_local
 from scoring.progress import Progress
 from scoring.schema import Model
@@ -23,6 +23,7 @@ SOURCES_CHANGED = (
     "the sources are not those that {out} was begun with (row {row:,} is another); score the new ones "
     "into a folder of their own, or give --restart to begin again"
 )
+FIRST_WAIT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,13 @@ def run(options: Options) -> int:
 
 
 def ask_models(options: Options) -> tuple[Model, ...]:
+    """The models that are asked for; a service that is just starting is waited for."""
     triton = Triton(options.endpoints, options.timeout)
     try:
-        return tuple(triton.models(options.outputs))
+        return tuple(triton.models(options.outputs, min(FIRST_WAIT_SECONDS, options.patience)))
+    except ServiceAway as error:
+        print(f"scoring: {error}; waiting for {options.patience:g} s", file=sys.stderr, flush=True)
+        return tuple(triton.models(options.outputs, options.patience))
     finally:
         triton.close()
 

@@ -18,6 +18,8 @@ from scoring.schema import ErrorKind, Model, make_schema
 from scoring.seen import Seen
 from scoring.triton import Triton
 
+GRACE_SECONDS = 10.0
+
 
 @dataclass(frozen=True)
 class Job:
@@ -66,9 +68,12 @@ class Scorer:
 
     def __exit__(self, *error: object) -> None:
         self._asker.stop()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        # Requests that are broken off may crash Triton before 25.03: those under way get time to be answered.
+        breaking_off = threading.Timer(GRACE_SECONDS, self._triton.close)
+        breaking_off.start()
+        self._pool.shutdown(cancel_futures=True)
+        breaking_off.cancel()
         self._triton.close()
-        self._pool.shutdown()
 
     def start(self, chunk: Chunk) -> Started:
         """Photos are read when their turn comes: what waits holds their names alone."""
@@ -128,7 +133,7 @@ class Scorer:
     def _check_models(self) -> None:
         names = tuple(model.name for model in self._job.models)
         try:
-            now = self._triton.models(names, wait=False)
+            now = self._triton.models(names)
         except ServiceAway:
             return
         if tuple(now) != self._job.models:

@@ -18,6 +18,8 @@ ENSEMBLE = "analyze"
 SIZE = "IMAGE_SIZE"
 DTYPES = {"FP32": np.float32, "INT32": np.int32}
 CONFIG_SECONDS = 10.0
+# Triton's queues give up first: a deadline that passes here cancels the request, which may crash Triton before 25.03.
+MARGIN_SECONDS = 5.0
 CHANNEL_OPTIONS = [
     ("grpc.lb_policy_name", "round_robin"),
     ("grpc.max_send_message_length", -1),
@@ -68,8 +70,8 @@ class Triton:
         """Ends the calls under way, too."""
         self._channel.close()
 
-    def models(self, names: tuple[str, ...] = (), wait: bool = True) -> list[Model]:
-        """The named models of `analyze`, all without names, by name. `wait`: for a service that is just starting.
+    def models(self, names: tuple[str, ...] = (), wait: float = 0.0) -> list[Model]:
+        """The named models of `analyze`, all without names, by name. `wait`: seconds that a service may take to start.
 
         Raises:
             ServiceAway: there is no answer.
@@ -77,7 +79,7 @@ class Triton:
         """
         request = messages.ModelConfigRequest(name=ENSEMBLE)
         try:
-            config = self._stub.ModelConfig(request, timeout=CONFIG_SECONDS, wait_for_ready=wait).config
+            config = self._stub.ModelConfig(request, timeout=wait or CONFIG_SECONDS, wait_for_ready=wait > 0).config
         except grpc.RpcError as error:
             raise ServiceAway(f"Triton at {self._endpoints} does not answer ({error.code().name})") from None
         known = {
@@ -94,7 +96,7 @@ class Triton:
         Raises:
             grpc.RpcError: INVALID_ARGUMENT for a file that is no picture.
         """
-        response = self._stub.ModelInfer(self._make_request(image, outputs), self._timeout)
+        response = self._stub.ModelInfer(self._make_request(image, outputs), self._timeout + MARGIN_SECONDS)
         contents = zip(response.outputs, response.raw_output_contents, strict=True)
         return {output.name: read_tensor(output, content) for output, content in contents}
 

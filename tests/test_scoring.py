@@ -227,10 +227,9 @@ def test_table_without_a_photo_column(triton_url, tmp_path, capsys):
     )
 
 
-def test_no_service(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("scoring.triton.CONFIG_SECONDS", 0.5)
+def test_no_service(tmp_path, capsys):
     photo = write_photos(tmp_path, 1)[0]
-    assert score(photo, "--out", tmp_path / "out", "--endpoint", "127.0.0.1:9") == 1
+    assert score(photo, "--out", tmp_path / "out", "--endpoint", "127.0.0.1:9", "--patience", 0.5) == 1
     assert "Triton at 127.0.0.1:9 does not answer" in capsys.readouterr().err
 
 
