@@ -14,6 +14,8 @@ from gateway.uploads import Upload
 CLEAN_SECONDS = 60.0
 # Cleaning makes some room, so that it need not run at every picture.
 SHARE_AFTER_CLEANING = 0.9
+# A file that is being written, perhaps by another worker; an old one was left by a crash.
+PART, PART_SECONDS = ".part-", 3600.0
 
 
 class Archive:
@@ -45,7 +47,13 @@ class Archive:
         ages: dict[str, float] = defaultdict(float)
         sizes: dict[str, int] = defaultdict(int)
         for entry in os.scandir(self._folder):
-            name, status = entry.name.removesuffix(".json"), entry.stat()
+            name = entry.name.removesuffix(".json")
+            try:
+                status = entry.stat()
+            except FileNotFoundError:  # another worker cleans too
+                continue
+            if name.startswith(PART) and time.time() - status.st_mtime < PART_SECONDS:
+                continue
             ages[name] = max(ages[name], status.st_mtime)
             sizes[name] += status.st_size
         room = self._most_bytes * SHARE_AFTER_CLEANING
@@ -65,7 +73,7 @@ def create_archive(settings: Settings) -> Archive | None:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Readers see the whole file or none."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PART)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

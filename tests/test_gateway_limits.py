@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -191,6 +192,24 @@ def test_kept_uploads_have_a_size_and_an_age(tmp_path):
     kept = [path for path in tmp_path.iterdir() if not path.suffix]
     assert {path.read_bytes()[0] for path in kept} == {8, 9}
     Archive(tmp_path, most_bytes=1000, most_days=1e-9).clean()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_share_a_folder_of_kept_uploads(tmp_path):
+    archives = [Archive(tmp_path, most_bytes=3000, most_days=1) for _ in range(2)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: archives[number % 2].keep(Upload(None, bytes([number]) * 300), {}), range(200)))
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2 * 3000
+    assert not list(tmp_path.glob(".part-*"))
+
+
+def test_an_upload_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    def refuse(*paths):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("gateway.archive.os.replace", refuse)
+    with pytest.raises(OSError, match="no space"):
+        Archive(tmp_path, most_bytes=1000, most_days=1).keep(Upload(None, b"x"), {})
     assert list(tmp_path.iterdir()) == []
 
 
