@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--saturation", type=int, default=16, help="clients that saturate the service")
     options = parser.parse_args(arguments)
     with TemporaryDirectory() as folder, start_service() as service:
-        photo = write_photo(Path(folder) / "photo.jpg", 1280, 960)
+        photo = write_photo(Path(folder) / "photo.jpg", 1280, 960, quality=84)
         print(f"one JPEG of {photo.stat().st_size // 1000} KB, 1280×960; {FEATURE} only; {options.rounds} rounds\n")
         for concurrency in (1, options.saturation):
             plans = make_plans(service, photo, concurrency, options.seconds)
