@@ -25,16 +25,25 @@ def main(arguments: Sequence[str]) -> int:
     with TemporaryDirectory() as folder, start_service(*choose_target()) as service:
         context = Context(service, choose_photos(options.photos, Path(folder)), options.seconds, options.rounds)
         machine = describe_machine()
-        for name in names:
-            started = time.monotonic()
-            report(name, SECTIONS[name](context), options.dry)
-            print(f"({name}: {time.monotonic() - started:.0f} s)\n", flush=True)
+        failed = [name for name in names if not measure(name, context, options.dry)]
     whole = names == list(SECTIONS)
     report(
         "machine", f"{machine} The whole took {(time.monotonic() - began) / 60:.0f} minutes.", options.dry or not whole
     )
     report("aims", show_verdicts(context.verdicts), options.dry or not whole)
-    return 0
+    return 1 if failed else 0
+
+
+def measure(name: str, context: Context, dry: bool) -> bool:
+    """Measure one section and report it. One that fails says so in its place, and the others go on."""
+    started, done = time.monotonic(), True
+    try:
+        text = SECTIONS[name](context)
+    except Exception as error:
+        text, done = f"Not measured: {type(error).__name__}: {error}", False
+    report(name, text, dry)
+    print(f"({name}: {time.monotonic() - started:.0f} s)\n", flush=True)
+    return done
 
 
 def make_parser() -> argparse.ArgumentParser:

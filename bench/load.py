@@ -63,9 +63,11 @@ class Measured:
 
 
 def run_load(plan: Plan) -> Measured:
-    """Run `plan` in another process."""
+    """Run `plan` in another process. Raises RuntimeError with what went wrong there."""
     command = [sys.executable, "-m", "bench.load", json.dumps(asdict(plan))]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["the load ended without a word"])[-1])
     return Measured(**json.loads(done.stdout))
 
 
