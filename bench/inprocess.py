@@ -66,15 +66,3 @@ def decode_milliseconds(photo: Path, geometries: list[Geometry]) -> float:
     """Processor time of decoding a file for the geometries, without fitting it to them."""
     data = photo.read_bytes()
     return cpu_milliseconds(lambda: decode(data, geometries, MAX_PIXELS))
-
-
-def fit_milliseconds(photo: Path, geometries: list[Geometry]) -> float:
-    """Processor time of decoding a file and fitting it to each geometry."""
-    data = photo.read_bytes()
-
-    def work() -> None:
-        picture = decode(data, geometries, MAX_PIXELS)
-        for geometry in geometries:
-            picture.fit(geometry)
-
-    return cpu_milliseconds(work)
