@@ -1,24 +1,25 @@
 """What half precision and 8 bits do to the bundled networks on the CPU: `python -m bench.precision`.
 
-Converts each checkpoint in every precision, asks for the same answers as fp32, and times ONNX Runtime with one
-thread, precisions in turns. Writes the table into export/README.md, or prints it with `--print`. The repository of
-networks stays as it is.
+Reduces each served network, asks for the same answers as fp32, and times ONNX Runtime on one thread, precisions
+in turns. Writes the table into export/README.md, or prints it with `--print`. The repository stays as it is.
 """
 
 import argparse
 import time
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 import numpy as np
+import onnx
 import onnxruntime
 
 from bench.report import describe_machine, make_table, write_section
-from export.build import convert
+from export.certificate import Certificate
 from export.manifest import ROOT, Model, Precision, load_manifest
 from export.parity import SAMPLE, list_pictures
+from export.precision import measure, reduce
 from export.preprocessing import load_pixels
+from export.repository import Repository
 from export.session import open_session
 
 README = ROOT / "export" / "README.md"
@@ -28,7 +29,7 @@ BATCHES = (1, 8)
 HEAD = (
     "",
     "MB",
-    *(f"ms per picture, batch {batch}" for batch in BATCHES),
+    *(f"CPU ms per picture, batch {batch}" for batch in BATCHES),
     *(f"of fp32's time, batch {batch}" for batch in BATCHES),
     "answers as in fp32",
 )
@@ -41,12 +42,12 @@ def main() -> None:
     parser.add_argument("--print", action="store_true", help="print the table and leave export/README.md as it is")
     options = parser.parse_args()
     machine = describe_machine()
-    with TemporaryDirectory() as folder:
-        link_pictures(options.pictures, Path(folder))
-        rows = [row for model in load_manifest().models for row in measure_model(model, Path(folder), options.rounds)]
+    found = list_pictures(options.pictures)
+    pictures = found[:: max(1, len(found) // PICTURES)][:PICTURES]
+    rows = [row for model in load_manifest().models for row in measure_model(model, pictures, options.rounds)]
     text = (
-        f"{make_table(HEAD, rows)}\n\nCalibrated and judged on {PICTURES} pictures of `{options.pictures.name}`; "
-        f"one thread, median of {options.rounds} rounds. {machine}"
+        f"{make_table(HEAD, rows)}\n\nCalibrated and judged on {len(pictures)} pictures of `{options.pictures.name}`; "
+        f"processor time of one thread, median of {options.rounds} rounds. {machine}"
     )
     if options.print:
         print(text)
@@ -54,21 +55,27 @@ def main() -> None:
         write_section("precision", text, README)
 
 
-def link_pictures(source: Path, folder: Path) -> None:
-    """PICTURES of them, spread evenly."""
-    found = list_pictures(source)
-    for path in found[:: max(1, len(found) // PICTURES)][:PICTURES]:
-        (folder / path.name).symlink_to(path.resolve())
+def find_served(model: Model) -> tuple[Path, Certificate]:
+    """Folder and certificate of the version that is served."""
+    repository = Repository()
+    version = repository.served_version(model)
+    certificate = repository.certificate(model.name, version)
+    if version is None or certificate is None:
+        raise SystemExit(f"{model.name} is not exported yet; run `make export`")
+    return repository.folder(model.name, version), certificate
 
 
-def measure_model(model: Model, pictures: Path, rounds: int) -> list[list[object]]:
+def measure_model(model: Model, pictures: list[Path], rounds: int) -> list[list[object]]:
     """One row per precision."""
-    networks, same = {}, {}
-    for precision in Precision:
-        lower = model.model_copy(update={"precision": precision, "calibration": pictures, "max_loss": 0.99})
-        converted = convert(lower, [SAMPLE], False, lambda text: print(f"{text} …", flush=True))
-        networks[precision] = converted.network.SerializeToString()
-        same[precision] = f"{converted.reduction.after:.1%}" if converted.reduction else "–"
+    folder, certificate = find_served(model)
+    full = (folder / "model.onnx").read_bytes()
+    networks, same = {Precision.FP32: full}, {Precision.FP32: "–"}
+    for precision in (Precision.FP16, Precision.INT8):
+        print(f"{model.name}: {precision} …", flush=True)
+        lower = model.model_copy(update={"precision": precision, "max_loss": 0.99})
+        network = reduce(onnx.load_model_from_string(full), lower, pictures).SerializeToString()
+        networks[precision] = network
+        same[precision] = f"{measure(full, network, lower, certificate.end_to_end, pictures).after:.1%}"
     sessions = {precision: open_session(network, threads=1) for precision, network in networks.items()}
     image = load_pixels(SAMPLE.read_bytes(), model)
     timed = [time_sessions(sessions, np.repeat(image[None], batch, axis=0), rounds) for batch in BATCHES]
@@ -87,13 +94,13 @@ def measure_model(model: Model, pictures: Path, rounds: int) -> list[list[object
 def time_sessions(
     sessions: dict[Precision, onnxruntime.InferenceSession], images: np.ndarray, rounds: int
 ) -> dict[Precision, float]:
-    """Median milliseconds per picture, the sessions in turns so that what else runs here meets them all."""
+    """Median milliseconds of processor time per picture, the sessions in turns; what else runs here counts little."""
     times: dict[Precision, list[float]] = {name: [] for name in sessions}
     for _ in range(rounds + 2):
         for name, session in sessions.items():
-            began = time.perf_counter()
+            began = time.thread_time()
             session.run(None, {"IMAGES": images})
-            times[name].append((time.perf_counter() - began) * 1000 / len(images))
+            times[name].append((time.thread_time() - began) * 1000 / len(images))
     return {name: median(each[2:]) for name, each in times.items()}  # the first two warm up
 
 

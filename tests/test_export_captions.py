@@ -19,7 +19,7 @@ def pictures(request):
     (model,) = load_manifest().select(["caption"])
     sample = load_pixels(SAMPLE.read_bytes(), model)
     shared = request.getfixturevalue("shared_data") if request.param else None
-    paths = [*list_pictures(shared / "photos"), *list_pictures(shared / "faces")[::20]] if shared else []
+    paths = [*list_pictures(shared / "photos"), *list_pictures(shared / "faces")[::40]] if shared else []
     made = [np.roll(sample, 16 * index, axis=index % 2) // (1 + index % 3) for index in range(8)]
     return np.stack([load_pixels(path.read_bytes(), model) for path in paths] or made)
 
