@@ -5,6 +5,7 @@ import re
 import tarfile
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -20,6 +21,7 @@ from scoring.triton import Triton
 from tests.conftest import ROOT
 from tests.relay import Relay
 from tests.scored import add_member, list_parts, make_photo, read_rows, score, start_scoring, write_photos
+from tests.serving_process import list_descendants, read_status
 
 
 @pytest.fixture
@@ -122,8 +124,11 @@ def test_killed_run_goes_on(triton_url, count_inferences, tmp_path):
     arguments = (tmp_path / "photos", "--out", out, "--outputs", "smiling", "--endpoint", triton_url, "--in-flight", 1)
     process = start_scoring(*arguments)
     wait_for(out / "part-000000.parquet")
+    (child,) = list_descendants(process.pid)
     process.kill()
-    process.communicate()
+    # The child holds the pipe until it has ended, too.
+    process.communicate(timeout=30)
+    assert read_status(Path(f"/proc/{child}")).get("State", "Z").startswith("Z")
     written = list_parts(out)
     before = count_inferences()
     assert score(*arguments) == 0
