@@ -1,5 +1,6 @@
 """The ensemble on the real server."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
@@ -46,6 +47,15 @@ def test_any_subset_of_outputs_can_be_asked_for(analyze, outputs):
 
 
 def executions(client) -> dict[str, int]:
+    """Inferences of each model so far. Triton counts them a moment after it has answered."""
+    counts = [read_counts(client), {}]
+    while counts[0] != counts[1]:
+        time.sleep(0.2)
+        counts = [read_counts(client), counts[0]]
+    return counts[0]
+
+
+def read_counts(client) -> dict[str, int]:
     statistics = client.get_inference_statistics(as_json=True)["model_stats"]
     return {model["name"]: int(model.get("inference_count", 0)) for model in statistics}
 
