@@ -1,6 +1,7 @@
 """Requests as bytes that are ready to be sent: gRPC, and HTTP with a raw body or multipart."""
 
 import itertools
+import os
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,7 +35,9 @@ def cycle_photos(plan: "Plan", photos: Photos, number: int) -> Callable[[], byte
     order = itertools.cycle(photos[number % len(photos) :] + photos[: number % len(photos)])
     if not plan.distinct:
         return lambda: next(order)
-    marks = (b"%04d%012d" % (number % 10_000, count) for count in itertools.count())
+    # Random, as the service's cache outlives a measurement: the next one must not send the same files again.
+    client = os.urandom(8)
+    marks = (client + count.to_bytes(8) for count in itertools.count())
 
     def take() -> bytes:
         photo = next(order)

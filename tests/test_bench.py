@@ -8,11 +8,13 @@ import pytest
 
 from bench.context import Context
 from bench.photos import write_photo
+from bench.load import Plan
 from bench.report import README, compare, show_verdicts, write_section
+from bench.requests import cycle_photos, read_photos
 from bench.sections import SECTIONS
 from bench.sections.classifiers import write_repositories
 from bench.sections.profile import count_innermost
-from bench.service import Service
+from bench.service import SAMPLE, Service
 from bench.variants import change_configs, copy_repositories
 from bench.work import read_config
 from tests.conftest import ROOT
@@ -86,3 +88,9 @@ def test_a_variant_changes_all_but_the_ensemble(tmp_path):
 def test_samples_are_counted_by_their_innermost_function():
     text = "main (a.py:1);decode (lib/picture.py:20) 3\nmain (a.py:1);decode (lib/picture.py:21) 4\n"
     assert count_innermost(text) == {"`decode` (lib/picture.py)": 7}
+
+
+def test_no_photo_is_sent_twice_not_even_by_the_next_measurement():
+    plan, photos = Plan("raw", "", (), 1, 1.0), read_photos([str(SAMPLE)])
+    clients = [cycle_photos(plan, photos, 0) for _ in range(2)]
+    assert len({take() for take in clients for _ in range(3)}) == 6
