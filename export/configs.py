@@ -87,7 +87,7 @@ def caption_config() -> pb.ModelConfig:
     _add(config.input, "SCORE", pb.TYPE_FP32, [1])
     for output in OUTPUTS[Task.CAPTION]:
         _add(config.output, *output)
-    return _schedule(config, 1)
+    return _batch(config)
 
 
 def detection_config(served: Served) -> pb.ModelConfig:
@@ -102,7 +102,7 @@ def detection_config(served: Served) -> pb.ModelConfig:
     config.parameters["head"].string_value = "end_to_end" if end_to_end else "raw"
     config.parameters["score_floor"].string_value = str(decoding.score_floor)
     config.parameters["iou"].string_value = str(decoding.iou)
-    return _schedule(config, 1)
+    return _batch(config)
 
 
 def analyze_config(served: Served) -> pb.ModelConfig:
@@ -169,13 +169,23 @@ def _add_step(config: pb.ModelConfig, name: str, inputs: dict[str, str], outputs
 
 
 def _schedule(config: pb.ModelConfig, instances: int) -> pb.ModelConfig:
-    """Instances on the CPU, dynamic batching, and a bounded queue with a time-out."""
-    config.instance_group.add(kind=pb.ModelInstanceGroup.KIND_CPU, count=instances)
-    policy = config.dynamic_batching.default_queue_policy
+    """Instances on the CPU, dynamic batching, and a bounded queue with a time-out.
+
+    With such a queue Triton 24.10 hands a batch over only to an instance that waits. A single one that has just
+    answered does not wait yet, and the request that meets it then lies for half a second: hence two and more.
+    """
+    policy = _batch(config, instances).dynamic_batching.default_queue_policy
     policy.timeout_action = pb.ModelQueuePolicy.REJECT
     policy.default_timeout_microseconds = QUEUE_TIMEOUT_US
     policy.allow_timeout_override = True
     policy.max_queue_size = QUEUE_SIZE
+    return config
+
+
+def _batch(config: pb.ModelConfig, instances: int = 1) -> pb.ModelConfig:
+    """Instances on the CPU and dynamic batching, enough for a step so quick that nothing waits for it."""
+    config.instance_group.add(kind=pb.ModelInstanceGroup.KIND_CPU, count=instances)
+    config.dynamic_batching.SetInParent()
     return config
 
 

@@ -167,7 +167,7 @@ class Model(Entry):
     max_loss: Annotated[float, Field(ge=0, lt=1)] = 0.01
     version: PositiveInt | None = None
     max_batch_size: PositiveInt = 8
-    instances: PositiveInt = 1
+    instances: PositiveInt = 2
     threads: NonNegativeInt = 0
 
     @model_validator(mode="after")

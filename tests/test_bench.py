@@ -7,8 +7,8 @@ import psutil
 import pytest
 
 from bench.context import Context
-from bench.photos import write_photo
 from bench.load import Plan
+from bench.photos import write_photo
 from bench.report import README, compare, show_verdicts, write_section
 from bench.requests import cycle_photos, read_photos
 from bench.sections import SECTIONS
