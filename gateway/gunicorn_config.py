@@ -21,8 +21,9 @@ if hasattr(libc := ctypes.CDLL(None), "mallopt"):
 
 worker_class = "gthread"
 workers = max(1, (os.cpu_count() or 1) // 2)
-# More than a worker's places (MAX_CONCURRENT), so that health checks and refusals never wait behind photos.
-threads = 64
+# More than a worker's places and those who wait for one (MAX_CONCURRENT, MAX_WAITING), so that health checks and
+# refusals never wait behind photos.
+threads = 128
 
 
 def child_exit(server: object, worker: object) -> None:

@@ -39,7 +39,7 @@ class Settings(BaseSettings, frozen=True, extra="ignore", env_ignore_empty=True)
     )
     max_concurrent: PositiveInt = Field(32, description="requests with photos that one worker handles at a time")
     queue_seconds: NonNegativeFloat = Field(1.0, description="time a request waits for its turn before it gets 503")
-    max_waiting: NonNegativeInt = Field(16, description="requests that may wait for their turn; more get 503 at once")
+    max_waiting: NonNegativeInt = Field(64, description="requests that may wait for their turn; more get 503 at once")
     cache_bytes: NonNegativeInt = Field(
         32_000_000, description="memory per worker for answers to photos that may be sent again; 0 keeps none"
     )
