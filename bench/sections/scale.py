@@ -13,9 +13,10 @@ from bench.work import WORKLOADS
 COMBINATIONS = ((2, 1), (1, 1), (4, 1), (1, 2), (2, 2))
 RULE = """
 The rule: an instance is a process, and takes `ceil(cores / instances)` threads, counted when it starts. A thread works
-on one photo at a time, so that nothing waits for the slowest part of an operator. Networks have two instances, though one
-would fill all cores (ONNX Runtime leaves Python's lock while it computes) and be no slower: a lone one stalls beside a
-bounded queue. The preprocess step has two: a part of its work holds the lock. `instances` and `threads` of an entry in models.toml override it per network.
+on one photo at a time, so that nothing waits for the slowest part of an operator. Networks have two instances, though
+one would fill all cores (ONNX Runtime leaves Python's lock while it computes) and be no slower: a lone one stalls
+beside a bounded queue. The preprocess step has two: a part of its work holds the lock. `instances` and `threads` of an
+entry in models.toml override it per network.
 """.strip()
 
 
