@@ -40,7 +40,12 @@ def make_parser() -> argparse.ArgumentParser:
     add("--engine", choices=("local", "ray"), default="local", help="this process, or a Ray cluster (default: local)")
     add("--address", help="of the Ray cluster (default: one on this machine)")
     add("--actors", type=positive_int, help="Ray actors (default: 2 per node)")
-    add("--in-flight", type=positive_int, default=16, help="requests at a time, per process or actor (default: 16)")
+    add(
+        "--in-flight",
+        type=positive_int,
+        default=32,
+        help="photos in requests at a time, per process or actor (default: 32)",
+    )
     add("--timeout", type=positive, default=60.0, help="seconds that a request may take (default: 60)")
     add("--patience", type=positive, default=120.0, help="seconds that a busy or absent service is waited for (default: 120)")  # fmt: skip  # noqa: E501
     add("--min-score", type=float, default=0.25, help="leave out objects with a lower score (default: 0.25)")

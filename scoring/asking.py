@@ -1,7 +1,8 @@
-"""Asks Triton for a photo, again and again where that may help."""
+"""Asks Triton for photos, again and again where that may help."""
 
 import threading
 import time
+from collections.abc import Sequence
 
 import grpc
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
@@ -16,7 +17,7 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 10.0
 
 
 class Asker:
-    """Thread-safe. `patience`: seconds for which a photo is asked for again while the service is busy or away.
+    """Thread-safe. `patience`: seconds for which photos are asked for again while the service is busy or away.
 
     Once the service has answered nobody for that long, photos get one try each, so that a run ends.
     """
@@ -34,18 +35,23 @@ class Asker:
             reraise=True,
         )
 
-    def ask(self, image: bytes) -> Row:
-        """The columns that a photo's answer fills, or `error`; and `seconds`."""
+    def ask(self, images: Sequence[bytes]) -> list[Row]:
+        """For each photo the columns that its answer fills, or `error`; and `seconds`. One request for all of them.
+
+        A request fails whole. Where the fault may be one photo's, they are asked for again one by one.
+        """
         began = time.monotonic()
         try:
-            tensors = self._retrying(self._triton.infer, image, self._outputs)
-            row = describe_answer(tensors, self._models, self._min_score)
+            answers = self._retrying(self._triton.infer, images, self._outputs)
+            rows = [describe_answer(tensors, self._models, self._min_score) for tensors in answers]
             self._silent_since = None
         except grpc.RpcError as error:
-            row = describe_failure(error)
-            if is_broken_picture(row["error"]):
+            if len(images) > 1 and find_retry(error) is not Retry.WHILE_PATIENT:
+                return [row for image in images for row in self.ask([image])]
+            rows = [describe_failure(error)] * len(images)
+            if is_broken_picture(rows[0]["error"]):
                 self._silent_since = None
-        return row | {"seconds": time.monotonic() - began}
+        return [row | {"seconds": time.monotonic() - began} for row in rows]
 
     def stop(self) -> None:
         """Whoever waits gives up."""

@@ -30,7 +30,7 @@ CONNECT_SECONDS = 10.0
 
 
 class Actor:
-    """Scores one chunk at a time; the photo requests of a chunk go out together."""
+    """Scores one chunk at a time; the requests of a chunk go out together."""
 
     def __init__(self, job: Job) -> None:
         self._scorer = Scorer(job)

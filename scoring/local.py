@@ -15,7 +15,7 @@ def run_local(job: Job, chunks: Iterable[Chunk], seen: Seen, progress: Progress)
     with Scorer(job, seen, progress.tell) as scorer:
         for chunk in chunks:
             started.append(scorer.start(chunk))
-            while sum(len(later.rows) for later in list(started)[1:]) >= 2 * job.in_flight:
+            while sum(len(later.chunk.photos) for later in list(started)[1:]) >= 2 * job.in_flight:
                 scorer.finish(started.popleft())
         while started:
             scorer.finish(started.popleft())

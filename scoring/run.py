@@ -17,7 +17,7 @@ from scoring.scorer import Job, describe_change
 from scoring.seen import Seen
 from scoring.sources import Sources
 from scoring.storage import is_uri
-from scoring.triton import Triton
+from scoring.triton import Ensemble, Triton
 
 SOURCES_CHANGED = (
     "the sources are not those that {out} was begun with (row {row:,} is another); score the new ones "
@@ -83,27 +83,27 @@ def run(options: Options) -> int:
         ScoringError: the run cannot begin, or cannot go on.
     """
     carried = options.sources.check()
-    models = ask_models(options)
-    dataset = open_dataset(options, models)
+    ensemble = ask_ensemble(options)
+    dataset = open_dataset(options, ensemble.models)
     seen, finished = Seen(dataset), Finished(options.out)
     for part in dataset.parts():
         seen.add(part)
         finished.add(part)
     chunks = finished.leave_out(cut(options.sources.blocks(carried)))
     with Progress(finished.counts, options.sources.count) as progress:
-        run_engine(options, make_job(options, models, carried), chunks, seen, progress)
+        run_engine(options, make_job(options, ensemble, carried), chunks, seen, progress)
     print(f"{progress.summarise()}; {options.out}", file=sys.stderr)
     return 1 if progress.counts().failed else 0
 
 
-def ask_models(options: Options) -> tuple[Model, ...]:
-    """The models that are asked for; a service that is just starting is waited for."""
+def ask_ensemble(options: Options) -> Ensemble:
+    """With the models that are asked for; a service that is just starting is waited for."""
     triton = Triton(options.endpoints, options.timeout)
     try:
-        return tuple(triton.models(options.outputs, min(FIRST_WAIT_SECONDS, options.patience)))
+        return triton.describe(options.outputs, min(FIRST_WAIT_SECONDS, options.patience))
     except ServiceAway as error:
         print(f"scoring: {error}; waiting for {options.patience:g} s", file=sys.stderr, flush=True)
-        return tuple(triton.models(options.outputs, options.patience))
+        return triton.describe(options.outputs, options.patience)
     finally:
         triton.close()
 
@@ -156,11 +156,19 @@ def check_same(options: Options, old: dict, new: dict, models: tuple[Model, ...]
         )
 
 
-def make_job(options: Options, models: tuple[Model, ...], carried: pa.Schema) -> Job:
+def make_job(options: Options, ensemble: Ensemble, carried: pa.Schema) -> Job:
     # The workers of a cluster have other working directories.
     out = options.out if is_uri(options.out) else os.path.abspath(options.out)
     return Job(
-        options.endpoints, out, models, carried, options.in_flight, options.timeout, options.patience, options.min_score
+        endpoints=options.endpoints,
+        out=out,
+        models=ensemble.models,
+        carried=carried,
+        max_batch_size=ensemble.max_batch_size,
+        in_flight=options.in_flight,
+        timeout=options.timeout,
+        patience=options.patience,
+        min_score=options.min_score,
     )
 
 

@@ -1,8 +1,9 @@
 """The scoring step, which every engine calls: a chunk of photos in, a finished part out."""
 
 import hashlib
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -25,14 +26,16 @@ GRACE_SECONDS = 10.0
 class Job:
     """What a run is asked for; it travels to the workers of a cluster.
 
-    `in_flight`: requests at a time, per worker; `timeout` of one request and `patience` with a service that is away
-    in seconds; `min_score`: objects with a lower score are left out.
+    `max_batch_size`: photos that one request may have; `in_flight`: photos in requests at a time, per worker;
+    `timeout` of one request and `patience` with a service that is away in seconds; `min_score`: objects with a lower
+    score are left out.
     """
 
     endpoints: str
     out: str
     models: tuple[Model, ...]
     carried: pa.Schema
+    max_batch_size: int
     in_flight: int
     timeout: float
     patience: float
@@ -41,10 +44,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Started:
-    """A chunk under way: a row for each of its photos, sooner or later."""
+    """A chunk under way: the rows of its photos, request by request, sooner or later."""
 
     chunk: Chunk
-    rows: list[Future[Row]]
+    rows: list[Future[list[Row]]]
 
 
 class Scorer:
@@ -58,8 +61,11 @@ class Scorer:
         self._versions = [(model.name, f"{model.version} {model.checksum}") for model in job.models]
         self._triton = Triton(job.endpoints, job.timeout)
         self._asker = Asker(self._triton, job.models, job.min_score, job.patience)
+        # As few requests as hold the photos in flight, all of one size.
+        requests = math.ceil(job.in_flight / job.max_batch_size)
+        self._photos_per_request = job.in_flight // requests
         # Triton's calls wait in C: a thread per request costs less than an event loop.
-        self._pool = ThreadPoolExecutor(job.in_flight)
+        self._requests, self._reads = ThreadPoolExecutor(requests), ThreadPoolExecutor(job.in_flight)
         self._lock = threading.Lock()
         self._open: dict[str, Future[Row]] = {}
 
@@ -71,13 +77,17 @@ class Scorer:
         # Requests that are broken off may crash Triton before 25.03: those under way get time to be answered.
         breaking_off = threading.Timer(GRACE_SECONDS, self._triton.close)
         breaking_off.start()
-        self._pool.shutdown(cancel_futures=True)
+        self._requests.shutdown(cancel_futures=True)
+        self._reads.shutdown()
         breaking_off.cancel()
         self._triton.close()
 
     def start(self, chunk: Chunk) -> Started:
         """Photos are read when their turn comes: what waits holds their names alone."""
-        return Started(chunk, [self._pool.submit(self._score, photo) for photo in chunk.photos])
+        # Two requests at least, as one would leave half of Triton idle.
+        size = min(self._photos_per_request, math.ceil(len(chunk.photos) / 2))
+        groups = (chunk.photos[first : first + size] for first in range(0, len(chunk.photos), size))
+        return Started(chunk, [self._requests.submit(self._score, group) for group in groups])
 
     def finish(self, started: Started) -> Counts:
         """Wait for the chunk and write its part.
@@ -85,7 +95,7 @@ class Scorer:
         Raises:
             ModelsChanged: the service has other models now; the part is not written.
         """
-        rows = [future.result() for future in started.rows]
+        rows = [row for future in started.rows for row in future.result()]
         table = self._make_table(rows, started.chunk.carried)
         self._check_models()
         part = self._dataset.write_part(started.chunk.number, table, started.chunk.fingerprint())
@@ -96,34 +106,37 @@ class Scorer:
                 self._open.pop(row.get("sha256") or "", None)
         return part.counts
 
-    def _score(self, photo: Photo) -> Row:
-        row: Row = {"models": self._versions}
-        try:
-            content = photo.read()
-        except Unreadable as error:
-            row["error"] = f"{ErrorKind.SOURCE}: {error}"
-        else:
-            row["sha256"] = hashlib.sha256(content).hexdigest()
-            row |= self._answer(row["sha256"], content)
-        self._tell(row)
-        # A table's or a file system's name may have bytes that are no text.
-        return row | {"source": photo.source.encode(errors="replace").decode()}
+    def _score(self, photos: list[Photo]) -> list[Row]:
+        """The rows of photos that go to Triton together."""
+        read = list(self._reads.map(read_photo, photos))
+        answers = self._answer({row["sha256"]: content for row, content in read if content is not None})
+        rows = [answers.get(row.get("sha256", ""), {}) | row | {"models": self._versions} for row, _ in read]
+        for row in rows:
+            self._tell(row)
+        return rows
 
-    def _answer(self, sha256: str, content: bytes) -> Row:
-        """The same photo is asked for once: who comes second waits for the first."""
-        found = self._seen.find(sha256) if self._seen is not None else None
-        if found is not None:
-            return found
+    def _answer(self, contents: dict[str, bytes]) -> dict[str, Row]:
+        """Answers by SHA-256. The same photo is asked for once: who comes second waits for the first."""
+        found = {sha256: row for sha256 in contents if self._seen is not None and (row := self._seen.find(sha256))}
         with self._lock:
-            answer, is_first = self._open.get(sha256), sha256 not in self._open
-            if answer is None:
-                answer = self._open[sha256] = Future()
-        if is_first:
-            try:
-                answer.set_result(self._asker.ask(content))
-            except BaseException as error:
+            first: dict[str, Future[Row]] = {
+                sha256: Future() for sha256 in contents if sha256 not in found and sha256 not in self._open
+            }
+            self._open |= first
+            open = {sha256: self._open[sha256] for sha256 in contents if sha256 not in found}
+        if first:
+            self._ask([contents[sha256] for sha256 in first], list(first.values()))
+        return found | {sha256: answer.result() for sha256, answer in open.items()}
+
+    def _ask(self, images: list[bytes], answers: list[Future[Row]]) -> None:
+        try:
+            rows = self._asker.ask(images)
+        except BaseException as error:
+            for answer in answers:
                 answer.set_exception(error)
-        return answer.result()
+        else:
+            for answer, row in zip(answers, rows, strict=True):
+                answer.set_result(row)
 
     def _make_table(self, rows: list[Row], carried: pa.Table) -> pa.Table:
         own = pa.schema(list(self._schema)[len(carried.schema) :])
@@ -133,14 +146,25 @@ class Scorer:
     def _check_models(self) -> None:
         names = tuple(model.name for model in self._job.models)
         try:
-            now = self._triton.models(names)
+            now = self._triton.describe(names).models
         except ServiceAway:
             return
-        if tuple(now) != self._job.models:
+        if now != self._job.models:
             raise ModelsChanged("the service's models changed during the run" + describe_change(self._job.models, now))
 
 
-def describe_change(before: "list[Model] | tuple[Model, ...]", now: "list[Model] | tuple[Model, ...]") -> str:
+def read_photo(photo: Photo) -> tuple[Row, bytes | None]:
+    """What is known before it is asked for, and the file, None if it cannot be read."""
+    # A table's or a file system's name may have bytes that are no text.
+    row: Row = {"source": photo.source.encode(errors="replace").decode()}
+    try:
+        content = photo.read()
+    except Unreadable as error:
+        return row | {"error": f"{ErrorKind.SOURCE}: {error}"}, None
+    return row | {"sha256": hashlib.sha256(content).hexdigest()}, content
+
+
+def describe_change(before: Sequence[Model], now: Sequence[Model]) -> str:
     """What differs, model by model."""
     old = {model.name: f"{model.version} {model.checksum}" for model in before}
     new = {model.name: f"{model.version} {model.checksum}" for model in now}

@@ -1,15 +1,18 @@
-"""The gRPC side: a photo to Triton's ensemble `analyze`, and its tensors back. One channel to all endpoints.
+"""The gRPC side: photos to Triton's ensemble `analyze`, and their tensors back. One channel to all endpoints.
 
 gRPC itself takes the endpoints in turn, leaves out one that does not answer, and takes it back when it does.
 """
 
 import json
 import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
+from tritonclient.utils import deserialize_bytes_tensor
 
 from scoring.errors import ServiceAway, UsageError
 from scoring.schema import Model
@@ -34,6 +37,14 @@ CHANNEL_OPTIONS = [
 ]
 
 Tensors = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """`analyze`: its models, or those of them that were asked for, and how many photos one request may have."""
+
+    models: tuple[Model, ...]
+    max_batch_size: int
 
 
 def make_target(endpoints: str) -> str:
@@ -70,8 +81,8 @@ class Triton:
         """Ends the calls under way, too."""
         self._channel.close()
 
-    def models(self, names: tuple[str, ...] = (), wait: float = 0.0) -> list[Model]:
-        """The named models of `analyze`, all without names, by name. `wait`: seconds that a service may take to start.
+    def describe(self, names: tuple[str, ...] = (), wait: float = 0.0) -> Ensemble:
+        """With the named models, all without names, by name. `wait`: seconds that a service may take to start.
 
         Raises:
             ServiceAway: there is no answer.
@@ -88,34 +99,36 @@ class Triton:
         }
         if unknown := [name for name in names if name not in known]:
             raise UsageError(f"--outputs: no model {', '.join(unknown)}; there are {', '.join(known)}")
-        return [model for name, model in known.items() if name in (names or known)]
+        models = tuple(model for name, model in known.items() if name in (names or known))
+        return Ensemble(models, config.max_batch_size)
 
-    def infer(self, image: bytes, outputs: tuple[str, ...]) -> Tensors:
-        """One encoded file through the ensemble. Triton makes the batches: sending several in one request is no faster.
+    def infer(self, images: Sequence[bytes], outputs: tuple[str, ...]) -> list[Tensors]:
+        """Encoded files through the ensemble in one request, at most its `max_batch_size`; the tensors of each.
 
         Raises:
-            grpc.RpcError: INVALID_ARGUMENT for a file that is no picture.
+            grpc.RpcError: INVALID_ARGUMENT if one of the files is no picture.
         """
-        response = self._stub.ModelInfer(self._make_request(image, outputs), self._timeout + MARGIN_SECONDS)
+        response = self._stub.ModelInfer(self._make_request(images, outputs), self._timeout + MARGIN_SECONDS)
         contents = zip(response.outputs, response.raw_output_contents, strict=True)
-        return {output.name: read_tensor(output, content) for output, content in contents}
+        batches = {output.name: read_tensor(output, content) for output, content in contents}
+        return [{name: batch[place] for name, batch in batches.items()} for place in range(len(images))]
 
-    def _make_request(self, image: bytes, outputs: tuple[str, ...]) -> messages.ModelInferRequest:
+    def _make_request(self, images: Sequence[bytes], outputs: tuple[str, ...]) -> messages.ModelInferRequest:
         request = messages.ModelInferRequest(model_name=ENSEMBLE)
-        request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1, 1])
+        request.inputs.add(name="IMAGE", datatype="BYTES", shape=[len(images), 1])
         for name in outputs:
             request.outputs.add(name=name)
         # Tells the preprocess step what it can leave out; Triton prunes by the outputs themselves.
         request.parameters["outputs"].string_param = ",".join(outputs)
         # The client's deadline ends the wait here; this ends the wait in Triton's queues.
         request.parameters["timeout"].int64_param = int(self._timeout * 1e6)
-        request.raw_input_contents.append(len(image).to_bytes(4, "little") + image)
+        elements = (part for image in images for part in (len(image).to_bytes(4, "little"), image))
+        request.raw_input_contents.append(b"".join(elements))
         return request
 
 
 def read_tensor(output: messages.ModelInferResponse.InferOutputTensor, content: bytes) -> np.ndarray:
-    """One tensor without the batch dimension of 1; BYTES [1] become an object array of bytes."""
-    shape = tuple(output.shape)[1:]
-    if output.datatype == "BYTES":
-        return np.array([content[4:]], dtype=np.object_).reshape(shape)
-    return np.frombuffer(content, DTYPES[output.datatype]).reshape(shape)
+    """One tensor with its batch dimension; BYTES become an object array of bytes."""
+    is_bytes = output.datatype == "BYTES"
+    flat = deserialize_bytes_tensor(content) if is_bytes else np.frombuffer(content, DTYPES[output.datatype])
+    return flat.reshape(tuple(output.shape))

@@ -70,6 +70,33 @@ def test_every_photo_is_one_row(triton_url, count_inferences, tmp_path, capsys):
     assert "70 photos; 1 broken, 0 failed" in capsys.readouterr().err
 
 
+def test_requests_hold_as_many_photos_as_the_ensemble_takes(triton_url, analyze, tmp_path):
+    write_photos(tmp_path / "photos", 64)
+    before = analyze.client.get_inference_statistics("analyze").model_stats[0].inference_stats.success.count
+    arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--outputs", "smiling", "--endpoint", triton_url)
+    assert score(*arguments) == 0
+    after = analyze.client.get_inference_statistics("analyze").model_stats[0].inference_stats.success.count
+    assert after - before == 64 / analyze.client.get_model_config("analyze").config.max_batch_size
+
+
+def test_broken_picture_fails_no_neighbour(triton_url, analyze, tmp_path):
+    photos = write_photos(tmp_path / "photos", 16)
+    photos[3].write_bytes(b"no picture")
+    assert score(tmp_path / "photos", "--out", tmp_path / "out", "--endpoint", triton_url) == 0
+    rows = read_rows(tmp_path / "out")
+    assert [row["source"] for row in rows] == [str(photo) for photo in photos]
+    broken = rows.pop(3)
+    assert broken["error"].startswith("picture: cannot decode image: ")
+    assert broken["smiling"] is broken["caption"] is broken["objects"] is None
+    answers = [analyze(photo.read_bytes()) for photo in photos if photo != photos[3]]
+    assert [row["error"] for row in rows] == [None] * 15
+    assert [row["smiling"] for row in rows] == pytest.approx([answer["smiling"][0][1] for answer in answers], abs=1e-5)
+    assert [row["caption"] for row in rows] == [answer["CAPTION"][0][0].decode() for answer in answers]
+    assert [len(row["objects"]) for row in rows] == [
+        (answer["DETECTION_SCORES"][0] >= 0.25).sum() for answer in answers
+    ]
+
+
 def test_table_carries_its_columns(triton_url, tmp_path):
     write_photos(tmp_path / "photos", 3)
     rows = {"user": ["ann", "bob", "ann", "cy"], "likes": [1, 2, 3, 4], "seconds": [0.5] * 4}
@@ -248,9 +275,11 @@ def test_readme_explains_every_flag():
 
 def test_models_that_change_during_a_run_end_it(triton_url, tmp_path):
     triton = Triton(triton_url, 10.0)
-    models = tuple(replace(model, checksum="sha256:of-another-network") for model in triton.models(("smiling",)))
+    models = tuple(
+        replace(model, checksum="sha256:of-another-network") for model in triton.describe(("smiling",)).models
+    )
     triton.close()
-    job = Job(triton_url, str(tmp_path / "out"), models, pa.schema([]), 4, 10.0, 10.0, 0.25)
+    job = Job(triton_url, str(tmp_path / "out"), models, pa.schema([]), 8, 32, 10.0, 10.0, 0.25)
     chunk = next(cut(Sources((str(write_photos(tmp_path / "photos", 1)[0]),)).blocks(pa.schema([]))))
     with Scorer(job) as scorer, pytest.raises(ModelsChanged, match="smiling: 1 sha256:of-another-network → 1 sha256:"):
         scorer.finish(scorer.start(chunk))
