@@ -5,6 +5,7 @@ from flask_cors import CORS
 
 from gateway import documents, keys, lifecycle, metrics, problems
 from gateway.archive import create_archive
+from gateway.batching import Batcher
 from gateway.cache import AnswerCache
 from gateway.documents import create_documented_app
 from gateway.routes import analysis, page, status
@@ -19,8 +20,10 @@ def create_app(settings: Settings | None = None, triton: TritonClient | None = N
     settings = settings or read_settings()
     app = create_documented_app()
     app.config["SETTINGS"] = settings
-    app.config["TRITON"] = triton or TritonClient(settings.triton_url, settings.request_seconds)
+    client = triton or TritonClient(settings.triton_url, settings.request_seconds)
+    app.config["TRITON"] = client
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
+    app.extensions["batcher"] = Batcher(client, settings.max_concurrent, settings.max_waiting, settings.queue_seconds)
     app.extensions["cache"] = AnswerCache(settings.cache_bytes, settings.cache_seconds)
     app.extensions["archive"] = create_archive(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -25,10 +25,11 @@ class Model:
 
 
 class Catalog:
-    """The models by name, in the order of their names."""
+    """The models by name, in the order of their names, and what the ensemble takes at a time."""
 
-    def __init__(self, cards: dict[str, str]) -> None:
-        """`cards`: the config's parameters, model name to JSON."""
+    def __init__(self, cards: dict[str, str], batch_size: int) -> None:
+        """`cards`: the config's parameters, model name to JSON. `batch_size`: most photos in one request to Triton."""
+        self.batch_size = max(1, batch_size)
         self.models = {name: Model(name=name, **json.loads(card)) for name, card in sorted(cards.items())}
 
     def select(self, features: list[str] | None) -> list[Model]:

@@ -4,7 +4,6 @@ import json
 import logging
 import re
 import secrets
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 
 from flask import Flask, Response, current_app, g, has_app_context, request
 
+from gateway.batching import Batcher
 from gateway.patience import Patience
 from gateway.problems import Overloaded
 from gateway.settings import Settings
@@ -34,8 +34,6 @@ SECURITY_HEADERS = {
 def register(app: Flask, settings: Settings) -> None:
     """Have `app` treat every request alike."""
     app.extensions["patience"] = Patience(settings.upload_seconds)
-    app.extensions["turns"] = threading.BoundedSemaphore(settings.max_concurrent)
-    app.extensions["queue"] = threading.BoundedSemaphore(settings.max_concurrent + settings.max_waiting)
     app.before_request(begin)
     app.after_request(finish)
 
@@ -57,6 +55,11 @@ def continue_trace(given: str) -> str:
     return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
 
 
+def is_sampled(traceparent: str) -> bool:
+    """Whether somebody records the trace."""
+    return int(traceparent[-2:], 16) & 1 == 1
+
+
 @contextmanager
 def measured(name: str) -> Iterator[None]:
     """Add the time of the block to the request's timings."""
@@ -68,39 +71,15 @@ def measured(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def turn() -> Iterator[float]:
-    """Wait for one of the worker's places; gives the seconds that are left until the request's deadline.
-
-    Raises:
-        Overloaded: `max_waiting` others wait already, or no place became free within `queue_seconds`.
-    """
-    settings: Settings = current_app.config["SETTINGS"]
-    deadline = time.monotonic() + settings.request_seconds
-    with place("queue", 0), place("turns", settings.queue_seconds):
-        yield deadline - time.monotonic()
-
-
-@contextmanager
-def place(name: str, seconds: float) -> Iterator[None]:
-    """Hold one of the worker's places of this name, which must become free within `seconds`.
-
-    Raises:
-        Overloaded: none did.
-    """
-    places: threading.BoundedSemaphore = current_app.extensions[name]
-    with measured("queue"):
-        got = places.acquire(timeout=seconds)
-    if not got:
-        raise Overloaded("all places are taken; try again soon")
-    try:
-        yield
-    finally:
-        places.release()
-
-
-@contextmanager
 def arrival() -> Iterator[None]:
-    """Measure the arrival of the request's body, and limit its time."""
+    """Measure the arrival of the request's body, and limit its time.
+
+    Raises:
+        Overloaded: nobody may wait for a turn any more. The body is not read for that.
+    """
+    batcher: Batcher = current_app.extensions["batcher"]
+    if batcher.is_full():
+        raise Overloaded("all places are taken; try again soon")
     patience: Patience = current_app.extensions["patience"]
     with measured("upload"), patience.limited(request.environ.get("gunicorn.socket")):
         yield

@@ -37,7 +37,9 @@ class Settings(BaseSettings, frozen=True, extra="ignore", env_ignore_empty=True)
     max_pixels: NonNegativeInt = Field(
         0, description="most pixels of a picture (width times height); 0 leaves it to Triton's preprocess step"
     )
-    max_concurrent: PositiveInt = Field(32, description="requests with photos that one worker handles at a time")
+    max_concurrent: PositiveInt = Field(
+        4, description="requests to Triton that one worker has under way; photos that wait meanwhile travel together"
+    )
     queue_seconds: NonNegativeFloat = Field(1.0, description="time a request waits for its turn before it gets 503")
     max_waiting: NonNegativeInt = Field(64, description="requests that may wait for their turn; more get 503 at once")
     cache_bytes: NonNegativeInt = Field(

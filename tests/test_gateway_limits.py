@@ -6,7 +6,6 @@ import json
 import logging
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -116,27 +115,6 @@ def test_limits_of_a_request(open_gateway):
     assert too_big.status_code == 422
     assert "96×64" in too_big.json["detail"]
     assert client.post("/v1/analyze", data=b"x" * 100_001, content_type="image/png").status_code == 413
-
-
-def test_requests_wait_for_a_place_and_are_refused_in_time(open_gateway):
-    client = open_gateway(max_concurrent=1, queue_seconds=0.05)
-    turns = client.application.extensions["turns"]
-    turns.acquire()
-    refused = post(client)
-    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
-    threading.Timer(0.02, turns.release).start()
-    assert post(client).status_code == 200
-
-
-def test_more_than_may_wait_are_refused_at_once(open_gateway):
-    client = open_gateway(max_concurrent=1, max_waiting=0, queue_seconds=60)
-    places = [client.application.extensions[name] for name in ("queue", "turns")]
-    for place in places:
-        place.acquire()
-    assert post(client).status_code == 503
-    for place in places:
-        place.release()
-    assert post(client).status_code == 200
 
 
 def test_deadline_is_504(open_gateway):

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.app import create_app
 from gateway.settings import Settings
+from tests.between import Between
 from tests.conftest import ROOT
 from tests.pictures import encode, gradient
 
@@ -98,30 +99,6 @@ def test_a_slow_body_is_given_up(url, pause):
 def test_too_large_a_body(url, body):
     answer = httpx.post(f"{url}/v1/analyze", content=body, headers=PNG)
     assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
-
-
-class Between(grpc.GenericRpcHandler):
-    """Stands between the gateway and the real Triton: notes the metadata of every call and passes it on, or fails
-    inferences with `failure`."""
-
-    def __init__(self, url):
-        self._channel, self.seen, self.failure = grpc.insecure_channel(url), [], None
-        self._server = grpc.server(ThreadPoolExecutor(4), handlers=[self])
-        self.url = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
-        self._server.start()
-
-    def service(self, details):
-        def answer(request, context):
-            self.seen.append(dict(context.invocation_metadata()))
-            if self.failure and details.method.endswith("/ModelInfer"):
-                context.abort(*self.failure)
-            return self._channel.unary_unary(details.method)(request)
-
-        return grpc.unary_unary_rpc_method_handler(answer)
-
-    def stop(self):
-        self._server.stop(None).wait()
-        self._channel.close()
 
 
 @pytest.fixture

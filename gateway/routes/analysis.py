@@ -1,5 +1,6 @@
 """Photos in, answers out."""
 
+import time
 from http import HTTPStatus
 
 from flask import Response, current_app, g, request
@@ -8,12 +9,13 @@ from flask_openapi3 import APIBlueprint
 from gateway import metrics
 from gateway.answers import SIZE, Filter, describe_result, list_found, list_likeliest, positive_probability
 from gateway.archive import Archive
+from gateway.batching import Ask, Batcher
 from gateway.cache import AnswerCache
 from gateway.catalog import Catalog, Model
 from gateway.documents import BODY, SECURITY, problems_of
 from gateway.drawing import FORMATS, annotate
 from gateway.keys import require_key
-from gateway.lifecycle import arrival, measured, turn
+from gateway.lifecycle import arrival, is_sampled, measured
 from gateway.problems import BadRequest, NotAcceptable, Problem
 from gateway.schemas import PHOTOS, Answer, ClassicAnswer, Filters, ModelPath, Selection
 from gateway.settings import Settings
@@ -110,20 +112,34 @@ def infer(uploads: list[Upload], outputs: list[str]) -> list[Tensors | Problem]:
     Raises:
         Problem: there is one photo and it failed, or the service failed them all.
     """
-    client: TritonClient = current_app.config["TRITON"]
     cache: AnswerCache = current_app.extensions["cache"]
 
     def ask(images: list[bytes]) -> list[Tensors | Problem]:
-        with turn() as seconds, measured("inference"):
-            return client.analyze(images, outputs, seconds, (("traceparent", g.traceparent),))
+        return ask_triton(images, outputs)
 
     # A catalog that was read anew may stand for other models.
-    results = cache.complete([upload.data for upload in uploads], (client.catalog(), *outputs), ask)
+    results = cache.complete([upload.data for upload in uploads], (catalog(), *outputs), ask)
     failed = [result for result in results if isinstance(result, Problem)]
     g.log["photos"], g.log["failed"] = len(results), len(failed)
     if len(failed) == len(results) and (len(results) == 1 or failed[0].status >= HTTPStatus.INTERNAL_SERVER_ERROR):
         raise failed[0]
     return results
+
+
+def ask_triton(images: list[bytes], outputs: list[str]) -> list[Tensors | Problem]:
+    """The images' turn at Triton, perhaps along with other requests' images."""
+    batcher: Batcher = current_app.extensions["batcher"]
+    started = time.monotonic()
+    metadata = (("traceparent", g.traceparent),)
+    ask = Ask(images, outputs, started + settings().request_seconds, metadata, alone=is_sampled(g.traceparent))
+    try:
+        batcher.run(ask)
+    finally:
+        ended = time.monotonic()
+        g.timings["queue"] = (ask.began or ended) - started
+        if ask.began:
+            g.timings["inference"] = ended - ask.began
+    return ask.results
 
 
 def make_filter(query: Filters, models: list[Model]) -> Filter:

@@ -1,0 +1,39 @@
+"""A proxy between the gateway and the real Triton."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+
+
+class Between(grpc.GenericRpcHandler):
+    """Notes the metadata of every call and passes it on, or fails inferences with `failure`. Inferences wait while
+    `gate` is not set."""
+
+    def __init__(self, url):
+        self._channel, self.seen, self.failure = grpc.insecure_channel(url), [], None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.inferences = 0
+        self._server = grpc.server(ThreadPoolExecutor(16), handlers=[self])
+        self.url = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._server.start()
+
+    def service(self, details):
+        def answer(request, context):
+            self.seen.append(dict(context.invocation_metadata()))
+            if details.method.endswith("/ModelInfer"):
+                self.inferences += 1
+                self.gate.wait(30)
+                if self.failure:
+                    context.abort(*self.failure)
+            try:
+                return self._channel.unary_unary(details.method)(request)
+            except grpc.RpcError as error:
+                context.abort(error.code(), error.details())
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+    def stop(self):
+        self._server.stop(None).wait()
+        self._channel.close()
