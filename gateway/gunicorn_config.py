@@ -21,8 +21,8 @@ if hasattr(libc := ctypes.CDLL(None), "mallopt"):
 
 worker_class = "gthread"
 workers = max(1, (os.cpu_count() or 1) // 2)
-# More than a worker's places and those who wait for one (MAX_CONCURRENT, MAX_WAITING), so that health checks and
-# refusals never wait behind photos.
+# More than travel to Triton at a time (MAX_CONCURRENT groups of eight) and wait for it (MAX_WAITING), so that health
+# checks and refusals never wait behind photos.
 threads = 128
 
 
