@@ -26,7 +26,7 @@ class Plan:
     """`way`: grpc, raw, multipart. `url`: host:port for grpc, otherwise the full URL of a route.
     `outputs`: of the ensemble, for grpc; `parameters` of a gRPC request. `concurrency`: clients.
 
-    `distinct` makes every photo another file, so that no cache knows it; `photos_per_request` is for multipart.
+    `distinct` makes every photo another file, so that no cache knows it; `photos_per_request` is for all but raw.
     `rate` (requests per second) opens the loop: requests start on time, whatever became of the ones before.
     `pid`: the service, whose processor time is measured.
     """
@@ -47,9 +47,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Measured:
-    """Good answers per second and their latencies in milliseconds; how many requests were refused (503, UNAVAILABLE)
-    and how fast; how many failed otherwise; processor time in milliseconds per good answer of the service and of the
-    clients."""
+    """Photos per second that were answered well, and the latencies of their requests in milliseconds; how many requests
+    were refused (503, UNAVAILABLE) and how fast; how many failed otherwise; processor time in milliseconds per such
+    photo of the service and of the clients."""
 
     rate: float
     median: float
@@ -141,16 +141,16 @@ class Load:
     def _summarise(self, service: float, own: float) -> Measured:
         if not self._latencies:
             raise RuntimeError(f"{self._plan.way} {self._plan.url}: no request succeeded: {self._failures[:1]}")
-        answers, milliseconds = len(self._latencies), np.array(self._latencies) * 1000
+        photos, milliseconds = len(self._latencies) * self._plan.photos_per_request, np.array(self._latencies) * 1000
         return Measured(
-            rate=answers / self._plan.seconds,
+            rate=photos / self._plan.seconds,
             median=float(np.median(milliseconds)),
             p99=float(np.percentile(milliseconds, 99)),
             failed=len(self._failures),
             refused=len(self._refusals),
             refusal=float(np.median(self._refusals) * 1000) if self._refusals else 0.0,
-            cpu=service / answers * 1000,
-            client_cpu=own / answers * 1000,
+            cpu=service / photos * 1000,
+            client_cpu=own / photos * 1000,
             why=self._failures[0] if self._failures else "",
         )
 

@@ -17,7 +17,7 @@ from bench.load import Measured
 from bench.service import ROOT
 
 README = ROOT / "bench" / "README.md"
-COLUMNS = ("requests/s", "median ms", "p99 ms", "CPU ms per request", "failed")
+COLUMNS = ("photos/s", "median ms", "p99 ms", "CPU ms per photo", "failed")
 
 
 def make_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -53,20 +53,21 @@ def make_grpc(plan: "Plan", photos: Photos, number: int) -> Callable[[], object]
     from tritonclient.grpc import service_pb2
 
     request = service_pb2.ModelInferRequest(model_name=plan.model)
-    request.inputs.add(name="IMAGE", datatype="BYTES", shape=[1, 1])
+    request.inputs.add(name="IMAGE", datatype="BYTES", shape=[plan.photos_per_request, 1])
     for name in plan.outputs:
         request.outputs.add(name=name)
     for name, value in plan.parameters.items():
         request.parameters[name].string_param = value
     head, take = request.SerializeToString(), cycle_photos(plan, photos, number)
-    channel = grpc.insecure_channel(plan.url, options=[("grpc.use_local_subchannel_pool", 1)])
-    call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
+    call = grpc.insecure_channel(plan.url, options).unary_unary("/inference.GRPCInferenceService/ModelInfer")
 
     def ask() -> None:
-        photo = take()
-        field = b"\x3a" + to_varint(len(photo) + 4)  # raw_input_contents
+        files = [take() for _ in range(plan.photos_per_request)]
+        elements = [part for file in files for part in (len(file).to_bytes(4, "little"), file)]
+        field = b"\x3a" + to_varint(sum(map(len, elements)))  # raw_input_contents
         try:
-            call(b"".join((head, field, len(photo).to_bytes(4, "little"), photo)), timeout=TIMEOUT_SECONDS)
+            call(b"".join((head, field, *elements)), timeout=TIMEOUT_SECONDS)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAVAILABLE:
                 raise Refused(error.details()) from error

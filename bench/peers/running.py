@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,19 +31,19 @@ class PeerUnavailable(Exception):
     """A peer cannot be installed or does not start; the message says why."""
 
 
-def install(peer: Peer) -> Path:
-    """The folder of the peer's programs; installs it the first time.
+def install(name: str, requirements: Sequence[str]) -> Path:
+    """The folder of the programs of an environment with these packages; makes it the first time.
 
     Raises:
         PeerUnavailable: pip refused; its last line.
     """
-    folder = ENVIRONMENTS / peer.name
+    folder = ENVIRONMENTS / name
     done = folder / "installed"
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        result = subprocess.run([*pip, *peer.requirements], capture_output=True, text=True, check=False)
+        result = subprocess.run([*pip, *requirements], capture_output=True, text=True, check=False)
         if result.returncode:
             raise PeerUnavailable(last_line(result.stderr))
         done.touch()
@@ -57,7 +57,7 @@ def start_peer(peer: Peer, work: dict[str, Any]) -> Iterator[tuple[str, psutil.P
     Raises:
         PeerUnavailable: it ended, or did not answer in time; the last line that it printed.
     """
-    programs = install(peer)
+    programs = install(peer.name, peer.requirements)
     with TemporaryDirectory(prefix=f"{peer.name}-") as name:
         folder, port = Path(name), find_free_port()
         (folder / "work.json").write_text(json.dumps(work))

@@ -8,6 +8,7 @@ from bench.sections.endurance import measure_memory, measure_start
 from bench.sections.overload import measure_overload
 from bench.sections.peers import measure_peers
 from bench.sections.profile import measure_profile
+from bench.sections.providers import measure_providers
 from bench.sections.scale import measure_scale
 from bench.sections.speed import measure_concurrency, measure_limit
 from bench.sections.steps import measure_steps
@@ -22,6 +23,7 @@ SECTIONS: dict[str, Callable[[Context], str]] = {
     "classifiers": measure_classifiers,
     "scale": measure_scale,
     "tuning": measure_tuning,
+    "providers": measure_providers,
     "profile": measure_profile,
     "overload": measure_overload,
     "memory": measure_memory,

@@ -35,7 +35,7 @@ def measure_classifiers(context: Context) -> str:
     one_more = (cpu[COUNTS[-1]] - cpu[COUNTS[0]]) / (COUNTS[-1] - COUNTS[0])
     context.expect_at_most("8 classifiers, decodes per photo", 1.0, decodes / requests)
     return (
-        make_table(["classifiers", "requests/s", "median ms", "p99 ms", "CPU ms per request", "failed"], rows)
+        make_table(["classifiers", "photos/s", "median ms", "p99 ms", "CPU ms per photo", "failed"], rows)
         + f"\n\nOne more classifier costs {one_more:.2f} ms of processor time; the network alone, in process, takes "
         + f"{alone:.2f} ms. {requests} requests were decoded {decodes} times."
     )

@@ -7,22 +7,22 @@ from bench.load import Measured
 from bench.report import make_table
 from bench.work import EVERYTHING
 
-PLACES = 32  # what one gateway worker handles at a time (MAX_CONCURRENT)
+CLIENTS_AT_PEAK = 32
 QUEUE_SECONDS = 1.0  # what a request waits for its turn at most (QUEUE_SECONDS)
 CLIENTS = 256  # of the open loop; more than the service lets in
 
 
 def measure_overload(context: Context) -> str:
     """The peak by a closed loop, then twice its rate by an open loop: latency counts from when a request is due."""
-    peak = run_middle(context.gateway("raw", EVERYTHING, PLACES), context)
+    peak = run_middle(context.gateway("raw", EVERYTHING, CLIENTS_AT_PEAK), context)
     seconds = context.seconds * 3
     over = run_middle(context.gateway("raw", EVERYTHING, CLIENTS, rate=2 * peak.rate, seconds=seconds), context)
     refused = over.refused / (over.rate * seconds + over.refused)
     rows = [
-        [f"{PLACES} clients, closed loop", peak.rate, peak.p99, "–", "–", peak.failed],
+        [f"{CLIENTS_AT_PEAK} clients, closed loop", peak.rate, peak.p99, "–", "–", peak.failed],
         ["twice that rate, open loop", over.rate, over.p99, refused, over.refusal, over.failed],
     ]
-    head = ["everything", "good answers/s", "p99 ms of good answers", "share refused", "median ms to refuse", "failed"]
+    head = ["everything", "good photos/s", "p99 ms of good answers", "share refused", "median ms to refuse", "failed"]
     why = f" First failure: `{over.why[:150]}`." if over.why else ""
     goodput, bound = over.rate / peak.rate, QUEUE_SECONDS * 1000 + peak.p99
     context.expect_at_least("goodput at twice the peak's load, of the peak", 0.95, goodput)

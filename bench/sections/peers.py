@@ -11,7 +11,7 @@ from bench.photos import write_photo
 from bench.report import compare, make_table, summarise
 from bench.work import ATTRIBUTES, EVERYTHING, WORKLOADS
 
-HEAD = ("", "workload", "clients", "peer requests/s", "peer p99 ms", "peer CPU ms", "our rate to its", "our p99 to its")
+HEAD = ("", "workload", "clients", "peer photos/s", "peer p99 ms", "peer CPU ms", "our rate to its", "our p99 to its")
 CLASSIC_GAIN = 5.0
 ROUNDS, SECONDS = 2, 2.0
 PHONE, AGAIN = "12 megapixels, attributes", "the same photo again, everything"

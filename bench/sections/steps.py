@@ -22,7 +22,7 @@ def measure_steps(context: Context) -> str:
         names = list(dict.fromkeys(name for share in shares.values() for name in share))
         rows = [[name, *(share.get(name, 0.0) for share in shares.values())] for name in names]
         rows.append(["sum", *(sum(share.values()) for share in shares.values())])
-        head = [f"{workload}: process", *(f"CPU ms per request, {way}" for way in shares)]
+        head = [f"{workload}: process", *(f"CPU ms per photo, {way}" for way in shares)]
         parts.append(make_table(head, rows))
     return "\n\n".join(parts)
 
@@ -42,7 +42,7 @@ def measure_alone(context: Context) -> str:
             data = write_input_data(tensor, map(Path, context.photos), Path(name) / f"{model}.json")
             measured = run_perf_analyzer(model, context.service, data, SATURATION)
             rows.append([model, measured.rate, measured.median, measured.p99, measured.cpu])
-    return make_table(["perf_analyzer, 16 clients", "requests/s", "median ms", "p99 ms", "CPU ms per request"], rows)
+    return make_table(["perf_analyzer, 16 clients", "photos/s", "median ms", "p99 ms", "CPU ms per photo"], rows)
 
 
 def measure_shares(run, context: Context) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
@@ -28,14 +28,15 @@ from bench.pipeline import Geometry
 from bench.report import COLUMNS, compare, make_table, summarise
 from bench.service import start_service
 from bench.variants import is_network, start_variants
-from bench.work import ATTRIBUTES, ENSEMBLES, EVERYTHING, read_config
+from bench.work import ATTRIBUTES, ENSEMBLES, EVERYTHING, WORKLOADS, read_config
 
 SECRET = "of-the-bench"
 KEY = f"triton-grpc-protocol-serving:{SECRET}"
 
 
 def measure_tuning(context: Context) -> str:
-    return "\n\n".join([measure_scheduling(context), measure_requests(context), measure_pieces(context)])
+    parts = [measure_scheduling(context), measure_company(context), measure_requests(context), measure_pieces(context)]
+    return "\n\n".join(parts)
 
 
 def measure_scheduling(context: Context) -> str:
@@ -50,6 +51,28 @@ def measure_scheduling(context: Context) -> str:
         runs = {name: context.at(service).grpc(EVERYTHING, SATURATION) for name, service in services.items()}
         measured = context.measure_in_turns(runs)
     return compare_to_first("everything, gRPC", measured)
+
+
+def measure_company(context: Context) -> str:
+    """Photos that wait in the gateway go to Triton together, the fewer requests it has under way the more of them."""
+    with ExitStack() as stack:
+        services = {}
+        for places, title in (
+            (64, "each photo in a request of its own"),
+            (2, "2 requests at a time"),
+            (4, "4 at a time"),
+        ):
+            with patch.dict(os.environ, MAX_CONCURRENT=str(places)):
+                services[title] = stack.enter_context(start_service())
+        tables = []
+        for workload in WORKLOADS:
+            for clients in (SATURATION, 64):
+                runs = {
+                    name: context.at(service).gateway("raw", workload, clients) for name, service in services.items()
+                }
+                title = f"{workload}, gateway, {clients} clients"
+                tables.append(compare_to_first(title, context.measure_in_turns(runs)))
+    return "\n\n".join(tables)
 
 
 def compare_to_first(title: str, measured: dict[str, list[Measured]]) -> str:
