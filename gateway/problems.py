@@ -25,6 +25,7 @@ from werkzeug.exceptions import HTTPException
 
 log = logging.getLogger("gateway")
 PREPROCESS = "preprocess: "
+EXPIRED = "Request timeout expired"  # in one of Triton's queues
 
 
 class Problem(Exception):
@@ -103,6 +104,8 @@ def from_grpc(error: grpc.RpcError) -> Problem:
     code, details = error.code(), error.details() or ""
     if code is grpc.StatusCode.INVALID_ARGUMENT and PREPROCESS in details:
         return NotAnImage(details.partition(PREPROCESS)[2])
+    if code is grpc.StatusCode.UNAVAILABLE and EXPIRED in details:
+        code = grpc.StatusCode.DEADLINE_EXCEEDED
     if code in BY_CODE:
         kind, detail = BY_CODE[code]
         return kind(detail)

@@ -14,7 +14,7 @@ class Between(grpc.GenericRpcHandler):
         self._channel, self.seen, self.failure = grpc.insecure_channel(url), [], None
         self.gate = threading.Event()
         self.gate.set()
-        self.inferences = 0
+        self._inferred = []
         self._server = grpc.server(ThreadPoolExecutor(16), handlers=[self])
         self.url = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
@@ -23,7 +23,7 @@ class Between(grpc.GenericRpcHandler):
         def answer(request, context):
             self.seen.append(dict(context.invocation_metadata()))
             if details.method.endswith("/ModelInfer"):
-                self.inferences += 1
+                self._inferred.append(request)
                 self.gate.wait(30)
                 if self.failure:
                     context.abort(*self.failure)
@@ -33,6 +33,11 @@ class Between(grpc.GenericRpcHandler):
                 context.abort(error.code(), error.details())
 
         return grpc.unary_unary_rpc_method_handler(answer)
+
+    @property
+    def inferences(self):
+        """How many came so far."""
+        return len(self._inferred)
 
     def stop(self):
         self._server.stop(None).wait()

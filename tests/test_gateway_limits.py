@@ -117,9 +117,8 @@ def test_limits_of_a_request(open_gateway):
     assert client.post("/v1/analyze", data=b"x" * 100_001, content_type="image/png").status_code == 413
 
 
-def test_deadline_is_504(open_gateway):
-    answer = post(open_gateway(request_seconds=0.001))
-    assert answer.status_code == 504
+def test_a_deadline_that_passes_in_tritons_queue_is_504(open_gateway):
+    assert post(open_gateway(request_seconds=1e-6)).status_code == 504
 
 
 def test_cross_origin_requests_need_a_setting(open_gateway):

@@ -105,12 +105,20 @@ def test_too_large_a_body(url, body):
 def between(triton_url):
     between = Between(triton_url)
     yield between
+    between.gate.set()
     between.stop()
 
 
 def post(between, **headers):
     client = create_app(Settings(triton_url=between.url)).test_client()
     return client.post("/v1/analyze", data=PHOTO, headers={**PNG, **headers})
+
+
+def test_a_deadline_that_passes_while_triton_computes_is_504(between, monkeypatch):
+    monkeypatch.setattr("gateway.triton.GRACE_SECONDS", 0.05)
+    between.gate.clear()
+    client = create_app(Settings(triton_url=between.url, request_seconds=0.05)).test_client()
+    assert client.post("/v1/analyze", data=PHOTO, headers=PNG).status_code == 504
 
 
 def test_trace_context_reaches_triton(between):
@@ -124,6 +132,7 @@ def test_trace_context_reaches_triton(between):
     ("code", "details", "status", "retry_after"),
     [
         ("UNAVAILABLE", "Socket closed", 503, "1"),
+        ("UNAVAILABLE", "in ensemble 'analyze', Request timeout expired", 504, None),
         ("RESOURCE_EXHAUSTED", "out of memory", 503, "1"),
         ("NOT_FOUND", "Request for unknown model", 503, "1"),
         ("DEADLINE_EXCEEDED", "Deadline Exceeded", 504, None),
