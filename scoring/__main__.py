@@ -103,6 +103,8 @@ def run_in_child(arguments: list[str]) -> int:
     if child == 0:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if arguments[:1] != ["report"] and make_parser().parse_args(arguments).engine == "local":
+            sys.meta_path.insert(0, PandasRefused)
         return main(arguments) if os.getppid() == parent else 130
     # A terminal's Ctrl-C reaches the child by itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -110,6 +112,17 @@ def run_in_child(arguments: list[str]) -> int:
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
+
+
+class PandasRefused:
+    """An import finder. Where there is pandas, pyarrow imports it at its first array, which doubles a start.
+
+    Only the report and Ray use it."""
+
+    @staticmethod
+    def find_spec(name: str, path: object, target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
 
 
 if __name__ == "__main__":

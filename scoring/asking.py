@@ -53,6 +53,10 @@ class Asker:
                 self._silent_since = None
         return [row | {"seconds": time.monotonic() - began} for row in rows]
 
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """Whoever waits gives up."""
         self._stopping.set()

@@ -84,14 +84,21 @@ def run(options: Options) -> int:
     """
     carried = options.sources.check()
     ensemble = ask_ensemble(options)
-    dataset = open_dataset(options, ensemble.models)
+    dataset = Dataset(options.out)
+    with dataset.hold():
+        prepare(dataset, options, ensemble.models)
+        return score(dataset, options, make_job(options, ensemble, carried))
+
+
+def score(dataset: Dataset, options: Options, job: Job) -> int:
+    """Exit status."""
     seen, finished = Seen(dataset), Finished(options.out)
     for part in dataset.parts():
         seen.add(part)
         finished.add(part)
-    chunks = finished.leave_out(cut(options.sources.blocks(carried)))
+    chunks = finished.leave_out(cut(options.sources.blocks(job.carried)))
     with Progress(finished.counts, options.sources.count) as progress:
-        run_engine(options, make_job(options, ensemble, carried), chunks, seen, progress)
+        run_engine(options, job, chunks, seen, progress)
     print(f"{progress.summarise()}; {options.out}", file=sys.stderr)
     return 1 if progress.counts().failed else 0
 
@@ -108,14 +115,13 @@ def ask_ensemble(options: Options) -> Ensemble:
         triton.close()
 
 
-def open_dataset(options: Options, models: tuple[Model, ...]) -> Dataset:
-    """The dataset, with a manifest that says what it is made from.
+def prepare(dataset: Dataset, options: Options, models: tuple[Model, ...]) -> None:
+    """Write the manifest, which says what the dataset is made from.
 
     Raises:
         ModelsChanged: its parts are of other models.
         UsageError: its parts are of other sources.
     """
-    dataset = Dataset(options.out)
     if options.restart:
         dataset.clear()
     old, new = dataset.read_manifest(), describe_run(options, models)
@@ -123,7 +129,6 @@ def open_dataset(options: Options, models: tuple[Model, ...]) -> Dataset:
         check_same(options, old, new, models)
     dataset.remove_leftovers()
     dataset.write_manifest(new)
-    return dataset
 
 
 def describe_run(options: Options, models: tuple[Model, ...]) -> dict:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from scoring.answers import Row
+from scoring.answers import Row, is_broken_picture
 from scoring.asking import Asker
 from scoring.blocks import Chunk
 from scoring.dataset import Counts, Dataset
@@ -66,6 +66,7 @@ class Scorer:
         self._photos_per_request = job.in_flight // requests
         # Triton's calls wait in C: a thread per request costs less than an event loop.
         self._requests, self._reads = ThreadPoolExecutor(requests), ThreadPoolExecutor(job.in_flight)
+        self._breaking_off = threading.Timer(GRACE_SECONDS, self._triton.close)
         self._lock = threading.Lock()
         self._open: dict[str, Future[Row]] = {}
 
@@ -73,14 +74,21 @@ class Scorer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._asker.stop()
-        # Requests that are broken off may crash Triton before 25.03: those under way get time to be answered.
-        breaking_off = threading.Timer(GRACE_SECONDS, self._triton.close)
-        breaking_off.start()
+        self.stop()
         self._requests.shutdown(cancel_futures=True)
         self._reads.shutdown()
-        breaking_off.cancel()
+        self._breaking_off.cancel()
         self._triton.close()
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._asker.is_stopped
+
+    def stop(self) -> None:
+        """Begin no further request. Those that are broken off may crash Triton before 25.03: they get time."""
+        if not self.is_stopped:
+            self._asker.stop()
+            self._breaking_off.start()
 
     def start(self, chunk: Chunk) -> Started:
         """Photos are read when their turn comes: what waits holds their names alone."""
@@ -90,12 +98,14 @@ class Scorer:
         return Started(chunk, [self._requests.submit(self._score, group) for group in groups])
 
     def finish(self, started: Started) -> Counts:
-        """Wait for the chunk and write its part.
+        """Wait for the chunk and write its part; no rows if it is left out, for being stopped.
 
         Raises:
             ModelsChanged: the service has other models now; the part is not written.
         """
         rows = [row for future in started.rows for row in future.result()]
+        if self._leaves_out(rows, started.chunk):
+            return Counts()
         table = self._make_table(rows, started.chunk.carried)
         self._check_models()
         part = self._dataset.write_part(started.chunk.number, table, started.chunk.fingerprint())
@@ -106,8 +116,20 @@ class Scorer:
                 self._open.pop(row.get("sha256") or "", None)
         return part.counts
 
+    def _leaves_out(self, rows: list[Row], chunk: Chunk) -> bool:
+        """Whether a run that is stopped leaves the chunk to the next one: not all of its photos were answered in time.
+
+        On a store it leaves all: no next run waits there until this one has ended.
+        """
+        if not self.is_stopped:
+            return False
+        answered = sum(row.get("error") is None or is_broken_picture(row["error"]) for row in rows)
+        return answered < len(chunk.photos) or not self._dataset.is_local or not self._breaking_off.is_alive()
+
     def _score(self, photos: list[Photo]) -> list[Row]:
-        """The rows of photos that go to Triton together."""
+        """The rows of photos that go to Triton together; none of those whose turn comes after the end."""
+        if self.is_stopped:
+            return []
         read = list(self._reads.map(read_photo, photos))
         answers = self._answer({row["sha256"]: content for row, content in read if content is not None})
         rows = [answers.get(row.get("sha256", ""), {}) | row | {"models": self._versions} for row, _ in read]

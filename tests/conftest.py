@@ -102,3 +102,9 @@ def analyze(triton_url):
 
     call.client = client
     return call
+
+
+@pytest.fixture
+def count_inferences(analyze):
+    """How many photos the ensemble has answered so far."""
+    return lambda: analyze.client.get_inference_statistics("analyze").model_stats[0].inference_count

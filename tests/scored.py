@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -53,3 +54,11 @@ def read_rows(out: Path) -> list[dict]:
 def list_parts(out: Path) -> dict[str, int]:
     """When each part was written."""
     return {path.name: path.stat().st_mtime_ns for path in sorted(out.glob("part-*.parquet"))}
+
+
+def wait_for(path: Path) -> None:
+    for _ in range(600):
+        if path.exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} was not written")

@@ -1,11 +1,9 @@
 """`python -m scoring` against the real server: sources, rows, errors, resuming."""
 
-import json
 import re
 import tarfile
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -14,20 +12,13 @@ from pyarrow import csv, parquet
 from scoring.__main__ import make_parser
 from scoring.blocks import cut
 from scoring.errors import ModelsChanged
-from scoring.schema import MANIFEST, read_metadata
+from scoring.schema import read_metadata
 from scoring.scorer import Job, Scorer
 from scoring.sources import Sources
 from scoring.triton import Triton
 from tests.conftest import ROOT
 from tests.relay import Relay
-from tests.scored import add_member, list_parts, make_photo, read_rows, score, start_scoring, write_photos
-from tests.serving_process import list_descendants, read_status
-
-
-@pytest.fixture
-def count_inferences(analyze):
-    """How many photos the ensemble has answered so far."""
-    return lambda: analyze.client.get_inference_statistics("analyze").model_stats[0].inference_count
+from tests.scored import add_member, list_parts, make_photo, read_rows, score, start_scoring, wait_for, write_photos
 
 
 def test_rows_say_what_the_ensemble_says(triton_url, analyze, sample_photo, tmp_path):
@@ -146,56 +137,6 @@ def test_shards_and_globs(triton_url, tmp_path):
     assert rows[-1]["error"].startswith("source: the shard cannot be read from here on")
 
 
-def test_killed_run_goes_on(triton_url, count_inferences, tmp_path):
-    photos, out = write_photos(tmp_path / "photos", 200), tmp_path / "out"
-    arguments = (tmp_path / "photos", "--out", out, "--outputs", "smiling", "--endpoint", triton_url, "--in-flight", 1)
-    process = start_scoring(*arguments)
-    wait_for(out / "part-000000.parquet")
-    (child,) = list_descendants(process.pid)
-    process.kill()
-    # The child holds the pipe until it has ended, too.
-    process.communicate(timeout=30)
-    assert read_status(Path(f"/proc/{child}")).get("State", "Z").startswith("Z")
-    written = list_parts(out)
-    before = count_inferences()
-    assert score(*arguments) == 0
-    assert [row["source"] for row in read_rows(out)] == [str(photo) for photo in photos]
-    assert written.items() <= list_parts(out).items()
-    assert count_inferences() - before <= 200 - 16 * len(written)
-    assert not list(out.glob(".*"))
-
-
-def wait_for(path):
-    for _ in range(600):
-        if path.exists():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{path} was not written")
-
-
-@pytest.mark.parametrize("change", ["sources", "models", "photos"])
-def test_parts_of_another_run_are_not_mixed(triton_url, tmp_path, capsys, change):
-    write_photos(tmp_path / "photos", 3)
-    out = tmp_path / "out"
-    arguments = [tmp_path / "photos", "--out", out, "--outputs", "smiling", "--endpoint", triton_url]
-    assert score(*arguments) == 0
-    if change == "sources":
-        arguments[0] = write_photos(tmp_path / "others", 1)[0]
-    elif change == "models":
-        manifest = json.loads((out / MANIFEST).read_text())
-        manifest["models"]["smiling"]["checksum"] = "sha256:of-another-network"
-        (out / MANIFEST).write_text(json.dumps(manifest))
-    else:
-        write_photos(tmp_path / "photos", 1, first=3)
-    capsys.readouterr()
-    assert score(*arguments) == 2
-    message = capsys.readouterr().err
-    assert "--restart" in message
-    assert {"sources": "others", "models": "sha256:of-another-network →", "photos": "another"}[change] in message
-    assert score(*arguments, "--restart") == 0
-    assert len(read_rows(out)) == {"sources": 1, "models": 3, "photos": 4}[change]
-
-
 def test_service_that_goes_away_fails_rows_until_the_next_run(triton_url, tmp_path):
     photos, out = write_photos(tmp_path / "photos", 100), tmp_path / "out"
     relay = Relay(triton_url)
@@ -284,18 +225,6 @@ def test_models_that_change_during_a_run_end_it(triton_url, tmp_path):
     with Scorer(job) as scorer, pytest.raises(ModelsChanged, match="smiling: 1 sha256:of-another-network → 1 sha256:"):
         scorer.finish(scorer.start(chunk))
     assert list_parts(tmp_path / "out") == {}
-
-
-def test_stopped_run_says_how_to_go_on(triton_url, tmp_path):
-    write_photos(tmp_path / "photos", 200)
-    arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--outputs", "smiling", "--endpoint", triton_url)
-    process = start_scoring(*arguments, "--in-flight", 1)
-    wait_for(tmp_path / "out" / "part-000000.parquet")
-    process.terminate()
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert errors.splitlines()[-1] == "scoring: stopped; the same command goes on from here"
-    assert "Traceback" not in errors
 
 
 def test_progress_in_plain_lines(triton_url, tmp_path, capsys, monkeypatch):
