@@ -48,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--photo", action="append", type=Path, help=f"photo to send, repeatable (default: {SAMPLE.name})"
     )
     parser.add_argument("--concurrency", default="1:4:3", help="requests in flight, start:end:step (default: 1:4:3)")
+    parser.add_argument("--batch-size", type=int, default=1, help="photos per request (default: 1)")
     parser.add_argument(
         "--window", type=int, default=2000, help="milliseconds that are measured at a time (default: 2000)"
     )
@@ -74,7 +75,7 @@ def measure(model: str, client: InferenceServerClient, url: str, options: argpar
     command = [
         *(find_perf_analyzer(), "-m", model, "-u", url, "-i", "grpc"),
         *("--input-data", data, "--shape", f"{tensor.name}:{','.join(map(str, tensor.dims))}"),
-        *("--concurrency-range", options.concurrency, "--percentile", "95"),
+        *("-b", str(options.batch_size), "--concurrency-range", options.concurrency, "--percentile", "95"),
         *("--measurement-interval", str(options.window), *ANY_WINDOWS),
     ]
     status = subprocess.run(command, env=make_environment(directory), check=False).returncode

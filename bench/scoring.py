@@ -18,14 +18,15 @@ from bench.bulk import DISTINCT, Bulk, run_bulk, write_photos
 from bench.report import describe_machine, make_table, write_section
 from bench.scale import describe_scale, measure_steps
 from bench.service import ROOT, SAMPLE, Service, cpu_seconds, start_service
-from bench.work import ATTRIBUTES, WORKLOADS, choose_features, read_cards
+from bench.work import ATTRIBUTES, ENSEMBLES, WORKLOADS, choose_features, read_cards, read_config
 
 README = ROOT / "scoring" / "README.md"
 KILLS = 3
 MEMORY_LIMIT = 300
 # Every second of the distinct ones, so that they are as large on average as all are.
 PERF_PHOTOS = slice(0, DISTINCT, 2)
-PERF_CONCURRENCY = "8:16:8"
+# Requests in flight, start:end:step, of single photos and of as many as the ensemble takes.
+PERF_SINGLE, PERF_BATCH = "8:16:8", "2:6:2"
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,17 @@ def describe_bulk(name: str, bulk: Bulk, rate: float) -> list[object]:
 
 
 def measure_perf(bench: Bench) -> float:
-    """perf_analyzer's best photos per second on `analyze`, on the same photos."""
+    """perf_analyzer's best photos per second on `analyze`: the same photos, one or as many as possible per request."""
+    largest = read_config(ENSEMBLES / "analyze").max_batch_size
+    return max(run_perf(bench, 1, PERF_SINGLE), run_perf(bench, largest, PERF_BATCH))
+
+
+def run_perf(bench: Bench, batch_size: int, concurrency: str) -> float:
+    """The best photos per second of one range of concurrencies."""
     photos = sorted(bench.write(bench.photos).iterdir())[PERF_PHOTOS]
     command = [sys.executable, "-m", "bench.perf", "--model", "analyze", "--url", bench.service.grpc]
-    command += ["--concurrency", PERF_CONCURRENCY, *(word for photo in photos for word in ("--photo", str(photo)))]
+    command += ["--batch-size", str(batch_size), "--concurrency", concurrency]
+    command += [word for photo in photos for word in ("--photo", str(photo))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return max(
         float(rate) for rate in re.findall(r"^Concurrency: \d+, throughput: ([\d.]+)", done.stdout, re.MULTILINE)

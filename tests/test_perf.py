@@ -22,6 +22,14 @@ def test_table_of_the_ensemble_and_of_one_network(triton_url):
     assert "Composing models" in done.stdout
 
 
+def test_requests_of_several_photos(triton_url):
+    done = run_perf(
+        "--url", triton_url, "--model", "analyze", "--batch-size", "8", "--concurrency", "1", "--window", "2000"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Batch size: 8" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
