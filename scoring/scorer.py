@@ -3,7 +3,7 @@
 import hashlib
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -20,6 +20,8 @@ from scoring.seen import Seen
 from scoring.triton import Triton
 
 GRACE_SECONDS = 10.0
+# Of the photos in a request, unless one alone has more: protobuf and gRPC hold copies of them.
+REQUEST_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -146,8 +148,8 @@ class Scorer:
             }
             self._open |= first
             open = {sha256: self._open[sha256] for sha256 in contents if sha256 not in found}
-        if first:
-            self._ask([contents[sha256] for sha256 in first], list(first.values()))
+        for some in split({sha256: contents[sha256] for sha256 in first}):
+            self._ask(list(some.values()), [first[sha256] for sha256 in some])
         return found | {sha256: answer.result() for sha256, answer in open.items()}
 
     def _ask(self, images: list[bytes], answers: list[Future[Row]]) -> None:
@@ -173,6 +175,18 @@ class Scorer:
             return
         if now != self._job.models:
             raise ModelsChanged("the service's models changed during the run" + describe_change(self._job.models, now))
+
+
+def split(contents: dict[str, bytes]) -> Iterator[dict[str, bytes]]:
+    """Files in one request each: all of them, but for large ones."""
+    some: dict[str, bytes] = {}
+    for sha256, content in contents.items():
+        if some and sum(map(len, some.values())) + len(content) > REQUEST_BYTES:
+            yield some
+            some = {}
+        some[sha256] = content
+    if some:
+        yield some
 
 
 def read_photo(photo: Photo) -> tuple[Row, bytes | None]:

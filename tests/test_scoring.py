@@ -13,7 +13,7 @@ from scoring.__main__ import make_parser
 from scoring.blocks import cut
 from scoring.errors import ModelsChanged
 from scoring.schema import read_metadata
-from scoring.scorer import Job, Scorer
+from scoring.scorer import REQUEST_BYTES, Job, Scorer
 from scoring.sources import Sources
 from scoring.triton import Triton
 from tests.conftest import ROOT
@@ -61,13 +61,17 @@ def test_every_photo_is_one_row(triton_url, count_inferences, tmp_path, capsys):
     assert "70 photos; 1 broken, 0 failed" in capsys.readouterr().err
 
 
-def test_requests_hold_as_many_photos_as_the_ensemble_takes(triton_url, analyze, tmp_path):
-    write_photos(tmp_path / "photos", 64)
-    before = analyze.client.get_inference_statistics("analyze").model_stats[0].inference_stats.success.count
+@pytest.mark.parametrize(("request_bytes", "requests"), [(REQUEST_BYTES, 8), (1, 64)])
+def test_requests_are_full_unless_photos_are_large(triton_url, analyze, tmp_path, monkeypatch, request_bytes, requests):
+    def count_requests():
+        return analyze.client.get_inference_statistics("analyze").model_stats[0].inference_stats.success.count
+
+    monkeypatch.setattr("scoring.scorer.REQUEST_BYTES", request_bytes)
+    write_photos(tmp_path / "photos", 8 * analyze.client.get_model_config("analyze").config.max_batch_size)
+    before = count_requests()
     arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--outputs", "smiling", "--endpoint", triton_url)
     assert score(*arguments) == 0
-    after = analyze.client.get_inference_statistics("analyze").model_stats[0].inference_stats.success.count
-    assert after - before == 64 / analyze.client.get_model_config("analyze").config.max_batch_size
+    assert count_requests() - before == requests
 
 
 def test_broken_picture_fails_no_neighbour(triton_url, analyze, tmp_path):
