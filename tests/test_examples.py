@@ -19,3 +19,10 @@ def test_client_prints_what_was_asked_for(triton_url):
 
 def test_client_prints_everything_by_default(triton_url):
     assert len(run("--url", triton_url).splitlines()) == 8
+
+
+def test_client_sends_several_photos_at_a_time(triton_url):
+    sample = ROOT / "examples" / "sample.jpg"
+    lines = run(sample, "--url", triton_url, "--outputs", "smiling").splitlines()
+    assert lines[:2] == lines[2:]
+    assert lines[0] == f"{sample}:"
