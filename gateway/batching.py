@@ -91,6 +91,7 @@ class Batcher:
             self._call_next()
             for other in group[1:]:
                 other.called.set()
+            group.clear()  # it holds its leader, which holds it: photos would stay until Python looks for such circles
 
     def _send(self, group: list[Ask]) -> None:
         first = group[0]

@@ -1,5 +1,6 @@
 """Requests that wait for Triton travel together, and nobody's answer depends on the company."""
 
+import gc
 import io
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ import grpc
 import pytest
 
 from gateway.app import create_app
+from gateway.batching import Ask
 from gateway.settings import Settings
 from tests.between import Between
 from tests.pictures import encode, gradient
@@ -76,6 +78,19 @@ def test_those_who_wait_travel_together(between):
     assert widths(answers) == [100 + number for number in range(8)]
     assert between.inferences == 2
     assert all("queue;dur=" in answer.result().headers["Server-Timing"] for answer in answers)
+
+
+def test_photos_are_let_go_with_their_answer(between):
+    gc.disable()
+    try:
+        busy = Busy(between, most=2)
+        answers = [busy.ask(picture(100 + number)) for number in range(2)]
+        busy.fill()
+        busy.let_go()
+        assert widths(answers) == [100, 101]
+        wait_until(lambda: not any(isinstance(each, Ask) for each in gc.get_objects()))
+    finally:
+        gc.enable()
 
 
 def test_a_bad_picture_fails_alone(between):
