@@ -64,11 +64,11 @@ def positive_int(text: str) -> int:
 
 
 def score(options: argparse.Namespace) -> int:
-    # Importing takes most of a second: --help and report do without.
-    from scoring.run import Options, run
-    from scoring.sources import Sources
-
     try:
+        # Importing takes most of a start: --help and report do without.
+        from scoring.run import Options, run
+        from scoring.sources import Sources
+
         return run(
             Options(
                 sources=Sources(tuple(options.source), options.column),
