@@ -17,6 +17,7 @@ from gateway.problems import Overloaded
 from gateway.settings import Settings
 
 log = logging.getLogger("gateway.access")
+PIECE_BYTES = 1 << 20
 ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 TRACEPARENT = re.compile(r"00-(?P<trace>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})")
 
@@ -75,13 +76,16 @@ def arrival() -> Iterator[None]:
     """Measure the arrival of the request's body, and limit its time.
 
     Raises:
-        Overloaded: nobody may wait for a turn any more. The body is not read for that.
+        Overloaded: nobody may wait for a turn any more. The body is thrown away.
     """
-    batcher: Batcher = current_app.extensions["batcher"]
-    if batcher.is_full():
-        raise Overloaded("all places are taken; try again soon")
     patience: Patience = current_app.extensions["patience"]
+    batcher: Batcher = current_app.extensions["batcher"]
     with measured("upload"), patience.limited(request.environ.get("gunicorn.socket")):
+        if batcher.is_full():
+            # gunicorn would read what is left in small pieces, and in the thread that serves all connections.
+            while request.stream.read(PIECE_BYTES):
+                continue
+            raise Overloaded("all places are taken; try again soon")
         yield
 
 
