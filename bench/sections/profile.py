@@ -1,20 +1,23 @@
 """What Python does in the gateway and in the steps, by py-spy's samples."""
 
 import collections
+import os
 import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 from bench.context import SATURATION, Context
 from bench.report import make_table
 from bench.sections.steps import name_process
-from bench.service import list_family
+from bench.service import list_family, start_service
 from bench.work import ATTRIBUTES
 
 TOP = 8
+ALONE = "64"  # requests to Triton at a time: nobody waits, so nobody travels along
 SAMPLED = ("gateway", "preprocess", "smiling")
 # An empty stack is the stub's own loop; a pool's thread waits for work in C, which py-spy takes for work.
 WAITING = re.compile(r"_worker \(.*futures/thread.py:\d+\)$|(wait|select) \(.*\)$")
@@ -23,15 +26,27 @@ FRAME = re.compile(r"(?P<function>.+) \((?P<path>.+?)(?::\d+)?\)$")
 
 
 def measure_profile(context: Context) -> str:
-    """The functions in which each process spends its time, at 16 clients that ask for attributes."""
-    processes = {name_process(each.cmdline()): each.pid for each in list_family(context.service.process)}
+    """The functions in which each process spends its time, at 16 clients that ask for attributes; first with a gateway
+    that sends each photo in a request of its own."""
+    with patch.dict(os.environ, MAX_CONCURRENT=ALONE), start_service() as service:
+        before = take_samples(context.at(service))
+    now = take_samples(context)
     parts = []
-    for name in (name for name in SAMPLED if name in processes):
-        samples = sample(processes[name], context)
-        whole = sum(samples.values()) or 1
-        rows = [[frame, count / whole * 100] for frame, count in samples.most_common(TOP)]
-        parts.append(make_table([f"{name}: function", "% of its samples"], rows))
+    for name, samples in now.items():
+        rows = [[frame, share(frame, before[name]), share(frame, samples)] for frame, _ in samples.most_common(TOP)]
+        head = [f"{name}: function", "% of its samples, each photo in a request of its own", "% as it is"]
+        parts.append(make_table(head, rows))
     return "\n\n".join(parts)
+
+
+def take_samples(context: Context) -> dict[str, collections.Counter]:
+    """Samples of each process under a load of its own."""
+    processes = {name_process(each.cmdline()): each.pid for each in list_family(context.service.process)}
+    return {name: sample(processes[name], context) for name in SAMPLED if name in processes}
+
+
+def share(frame: str, samples: collections.Counter) -> float:
+    return samples[frame] / (sum(samples.values()) or 1) * 100
 
 
 def sample(pid: int, context: Context) -> collections.Counter:
