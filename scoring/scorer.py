@@ -3,6 +3,7 @@
 import hashlib
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from scoring.seen import Seen
 from scoring.triton import Triton
 
 GRACE_SECONDS = 10.0
+# After a stop, requests that were planned go on for as long as the next run takes to start, so that Triton is not idle.
+OVERLAP_SECONDS = 1.0
 # Of the photos in a request, unless one alone has more: protobuf and gRPC hold copies of them.
 REQUEST_BYTES = 4 * 1024 * 1024
 
@@ -69,6 +72,7 @@ class Scorer:
         # Triton's calls wait in C: a thread per request costs less than an event loop.
         self._requests, self._reads = ThreadPoolExecutor(requests), ThreadPoolExecutor(job.in_flight)
         self._breaking_off = threading.Timer(GRACE_SECONDS, self._triton.close)
+        self._ends = math.inf
         self._lock = threading.Lock()
         self._open: dict[str, Future[Row]] = {}
 
@@ -87,8 +91,10 @@ class Scorer:
         return self._asker.is_stopped
 
     def stop(self) -> None:
-        """Begin no further request. Those that are broken off may crash Triton before 25.03: they get time."""
+        """Plan no further request. Those that are broken off may crash Triton before 25.03: they get time."""
         if not self.is_stopped:
+            # On a store no next run would find their answers.
+            self._ends = time.monotonic() + (OVERLAP_SECONDS if self._dataset.is_local else 0.0)
             self._asker.stop()
             self._breaking_off.start()
 
@@ -130,7 +136,7 @@ class Scorer:
 
     def _score(self, photos: list[Photo]) -> list[Row]:
         """The rows of photos that go to Triton together; none of those whose turn comes after the end."""
-        if self.is_stopped:
+        if time.monotonic() > self._ends:
             return []
         read = list(self._reads.map(read_photo, photos))
         answers = self._answer({row["sha256"]: content for row, content in read if content is not None})
