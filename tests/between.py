@@ -15,7 +15,8 @@ class Between(grpc.GenericRpcHandler):
         self.gate = threading.Event()
         self.gate.set()
         self._inferred = []
-        self._server = grpc.server(ThreadPoolExecutor(16), handlers=[self])
+        self._pool = ThreadPoolExecutor(16)
+        self._server = grpc.server(self._pool, handlers=[self])
         self.url = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self._server.start()
 
@@ -40,5 +41,8 @@ class Between(grpc.GenericRpcHandler):
         return len(self._inferred)
 
     def stop(self):
+        self.gate.set()
         self._server.stop(None).wait()
+        # Calls that the gateway has given up still run; Triton 24.10 may crash when they are cut off.
+        self._pool.shutdown()
         self._channel.close()
