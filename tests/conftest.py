@@ -13,6 +13,7 @@ import pytest
 import tritonclient.grpc as triton
 
 from tests import score_table
+from tests.between import Between
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -108,3 +109,11 @@ def analyze(triton_url):
 def count_inferences(analyze):
     """How many photos the ensemble has answered so far."""
     return lambda: analyze.client.get_inference_statistics("analyze").model_stats[0].inference_count
+
+
+@pytest.fixture
+def between(triton_url):
+    """A proxy to the real server."""
+    between = Between(triton_url)
+    yield between
+    between.stop()

@@ -6,12 +6,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-import pytest
 
 from gateway.app import create_app
 from gateway.batching import Ask
 from gateway.settings import Settings
-from tests.between import Between
 from tests.pictures import encode, gradient
 
 PNG = {"Content-Type": "image/png"}
@@ -56,14 +54,6 @@ def wait_until(condition):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
-
-
-@pytest.fixture
-def between(triton_url):
-    between = Between(triton_url)
-    yield between
-    between.gate.set()
-    between.stop()
 
 
 def widths(answers):

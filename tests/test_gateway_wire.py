@@ -15,7 +15,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.app import create_app
 from gateway.settings import Settings
-from tests.between import Between
 from tests.conftest import ROOT
 from tests.pictures import encode, gradient
 
@@ -99,14 +98,6 @@ def test_a_slow_body_is_given_up(url, pause):
 def test_too_large_a_body(url, body):
     answer = httpx.post(f"{url}/v1/analyze", content=body, headers=PNG)
     assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
-
-
-@pytest.fixture
-def between(triton_url):
-    between = Between(triton_url)
-    yield between
-    between.gate.set()
-    between.stop()
 
 
 def post(between, **headers):
