@@ -57,9 +57,9 @@ def describe_image(filename: str | None, tensors: Tensors, models: list[Model], 
 
 def describe_attribute(model: Model, probabilities: np.ndarray) -> dict:
     """`probabilities` FP32 [labels]."""
-    best = int(probabilities.argmax())
-    by_label = {label: to_number(value) for label, value in zip(model.labels, probabilities, strict=True)}
-    return {"label": model.labels[best], "probability": to_number(probabilities[best]), "probabilities": by_label}
+    by_label = dict(zip(model.labels, map(to_number, probabilities.tolist()), strict=True))
+    label = model.labels[int(probabilities.argmax())]
+    return {"label": label, "probability": by_label[label], "probabilities": by_label}
 
 
 def positive_probability(model: Model, probabilities: np.ndarray) -> float:
@@ -94,6 +94,6 @@ def describe_box(xyxy: np.ndarray) -> dict:
     return {name: round(value, 1) for name, value in sides.items()}
 
 
-def to_number(value: np.floating) -> float:
+def to_number(value: float | np.floating) -> float:
     """Six decimals: more would only be noise of float32."""
     return round(float(value), 6)

@@ -1,5 +1,6 @@
 """Photos that wait for Triton travel together: in one request each costs the server less than in one of its own."""
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from gateway.triton import Metadata, Tensors, TritonClient
 
 # Most photos of a group. Eight is what the ensemble takes at a time; more would be cut again.
 GROUP = 8
+# How long a group that may go waits for more: clients that were answered a moment ago are about to ask again.
+COMPANY_SECONDS = 0.005
 
 
 @dataclass(eq=False)
@@ -17,6 +20,7 @@ class Ask:
     """The encoded `images` of a request, the `outputs` that it wants for each, and what became of them.
 
     `deadline` and `began`, when its way to Triton began: seconds of the monotonic clock. `alone`: takes nobody along.
+    `leads`: it has a place, and sends a group. `called`: it leads now, or has its results.
     """
 
     images: list[bytes]
@@ -25,15 +29,14 @@ class Ask:
     metadata: Metadata = ()
     alone: bool = False
     began: float = 0.0
+    leads: bool = False
     results: list[Tensors | Problem] = field(default_factory=list)
-    # If it leads: itself, and those that travel with it.
-    group: list["Ask"] = field(default_factory=list)
     called: threading.Event = field(default_factory=threading.Event)
 
 
 class Batcher:
     """At most `places` groups are under way at a time. Who comes meanwhile waits, and whose turn it is takes along
-    those that wait for the same outputs. Nobody waits for company: while a place is free, an ask goes at once.
+    those that wait for the same outputs. A client that asks alone never waits for company.
 
     It has no threads: a group is sent by the thread of its first ask. Safe to share between threads.
     """
@@ -43,7 +46,9 @@ class Batcher:
         self._client, self._places, self._most, self._seconds = client, places, waiting, seconds
         self._free = places
         self._waiting: list[Ask] = []
-        self._lock = threading.Lock()
+        self._under_way = 0
+        self._crowd = 1  # asks that were under way or waited at a time of late
+        self._changed = threading.Condition()
 
     def is_full(self) -> bool:
         """Whether an ask would be refused at once."""
@@ -57,20 +62,22 @@ class Batcher:
             Problem: the request with which it travelled failed.
         """
         self._join(ask)
-        if not ask.group:
+        if not ask.leads:
             self._wait(ask)
-        if ask.group:
-            self._lead(ask.group)
+        if ask.leads:
+            self._lead(ask)
         if not ask.results:
             raise Problem("the service failed while it answered another request along with this one")
 
     def _join(self, ask: Ask) -> None:
-        with self._lock:
+        with self._changed:
             if self._free:
                 self._free -= 1
-                begin([ask])
+                ask.leads = True
             elif len(self._waiting) < self._most:
                 self._waiting.append(ask)
+                if self._is_company():
+                    self._changed.notify()
             else:
                 raise Overloaded("all places are taken; try again soon")
 
@@ -78,20 +85,46 @@ class Batcher:
         """Until `ask` is to lead a group, or another that took it along has its results."""
         if ask.called.wait(self._seconds):
             return
-        with self._lock:
+        with self._changed:
             if ask in self._waiting:
                 self._waiting.remove(ask)
                 raise Overloaded("no place became free in time; try again soon")
         ask.called.wait()  # it is under way, and its deadline ends that
 
-    def _lead(self, group: list[Ask]) -> None:
+    def _lead(self, ask: Ask) -> None:
+        group = self._gather(ask)
         try:
             self._send(group)
         finally:
-            self._call_next()
+            self._leave(group)
             for other in group[1:]:
                 other.called.set()
-            group.clear()  # it holds its leader, which holds it: photos would stay until Python looks for such circles
+
+    def _gather(self, first: Ask) -> list[Ask]:
+        """Who goes: `first`, and those that can go along."""
+        with self._changed:
+            if not first.alone:
+                self._changed.wait_for(self._is_company, COMPANY_SECONDS)
+            group = self._choose(first)
+            self._under_way += len(group)
+        now = time.monotonic()
+        for ask in group:
+            ask.began = now
+        return group
+
+    def _is_company(self) -> bool:
+        """Whether as many wait as can be hoped for: an even share of the crowd, or all of it that is not under way."""
+        hoped = min(GROUP, math.ceil(self._crowd / self._places), self._crowd - self._under_way)
+        return len(self._waiting) + 1 >= hoped
+
+    def _choose(self, first: Ask) -> list[Ask]:
+        group, room = [first], GROUP - len(first.images)
+        for other in [] if first.alone else list(self._waiting):
+            if not other.alone and other.outputs == first.outputs and len(other.images) <= room:
+                self._waiting.remove(other)
+                group.append(other)
+                room -= len(other.images)
+        return group
 
     def _send(self, group: list[Ask]) -> None:
         first = group[0]
@@ -103,30 +136,14 @@ class Batcher:
         for ask in group:
             ask.results = [next(results) for _ in ask.images]
 
-    def _call_next(self) -> None:
-        """Give the place to those who wait, or leave it free."""
-        with self._lock:
+    def _leave(self, group: list[Ask]) -> None:
+        """Give the place to the one that has waited longest, or leave it free."""
+        with self._changed:
+            self._crowd = max(self._under_way + len(self._waiting), self._crowd * 3 // 4, 1)
+            self._under_way -= len(group)
             if not self._waiting:
                 self._free += 1
                 return
-            group = self._choose()
-            begin(group)
-        group[0].called.set()
-
-    def _choose(self) -> list[Ask]:
-        """Who has waited longest, and those that can go along."""
-        first = self._waiting.pop(0)
-        group, room = [first], GROUP - len(first.images)
-        for other in [] if first.alone else list(self._waiting):
-            if not other.alone and other.outputs == first.outputs and len(other.images) <= room:
-                self._waiting.remove(other)
-                group.append(other)
-                room -= len(other.images)
-        return group
-
-
-def begin(group: list[Ask]) -> None:
-    now = time.monotonic()
-    for ask in group:
-        ask.began = now
-    group[0].group = group
+            first = self._waiting.pop(0)
+            first.leads = True
+        first.called.set()

@@ -73,6 +73,10 @@ class DocumentedApp(OpenAPI):
                 setattr(api.paths[path], method, getattr(self.paths[path], method))
         super().register_api(api, **options)
 
+    def ensure_sync(self, func: Any) -> Any:
+        """Nothing here is asynchronous; Flask would look at every hook and view each time it calls them."""
+        return func
+
 
 def create_documented_app() -> OpenAPI:
     """A Flask app that collects the OpenAPI document from its routes."""

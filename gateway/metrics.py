@@ -2,12 +2,15 @@
 
 import os
 import time
+from functools import cache
+from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from prometheus_client.registry import REGISTRY
 
 from gateway.answers import Found
+from gateway.lifecycle import visit
 
 SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 BYTES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000)
@@ -30,22 +33,29 @@ def register(app: Flask) -> None:
 
 
 def count(response: Response) -> Response:
-    route = request.url_rule.rule if request.url_rule else "none"
-    total = time.monotonic() - g.started
-    REQUESTS.labels(request.method, route, response.status_code).inc()
-    TOTAL_SECONDS.labels(route).observe(total)
-    if "inference" in g.timings:
-        TRITON_SECONDS.labels(route).observe(g.timings["inference"])
-        OWN_SECONDS.labels(route).observe(total - g.timings["inference"])
+    asked, here = request.url_rule, visit()
+    route = asked.rule if asked else "none"
+    total = time.monotonic() - here.started
+    find(REQUESTS, request.method, route, response.status_code).inc()
+    find(TOTAL_SECONDS, route).observe(total)
+    if "inference" in here.timings:
+        find(TRITON_SECONDS, route).observe(here.timings["inference"])
+        find(OWN_SECONDS, route).observe(total - here.timings["inference"])
         UPLOADED.observe(request.content_length or 0)
     IN_FLIGHT.dec()
     return response
 
 
+@cache
+def find(metric: Any, *labels: object) -> Any:
+    """The counter or histogram of these labels; prometheus_client takes a lock and makes texts of them to find it."""
+    return metric.labels(*labels)
+
+
 def count_found(found: Found) -> None:
     """`found`: pairs of model and label."""
     for model, label in found:
-        FOUND.labels(model, label).inc()
+        find(FOUND, model, label).inc()
 
 
 def write_metrics() -> bytes:

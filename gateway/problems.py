@@ -85,8 +85,9 @@ class ServerError(Problem):
     """Logged with the request's id; the client is told the id alone."""
 
     def __init__(self, cause: BaseException) -> None:
-        log.error("request %s failed", g.request_id, exc_info=cause)
-        super().__init__(f"the service failed; its log knows this as {g.request_id}")
+        request_id = g.visit.request_id
+        log.error("request %s failed", request_id, exc_info=cause)
+        super().__init__(f"the service failed; its log knows this as {request_id}")
 
 
 # The one table from gRPC to HTTP. INVALID_ARGUMENT is here only for what the preprocess step refuses.

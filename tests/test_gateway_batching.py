@@ -70,6 +70,26 @@ def test_those_who_wait_travel_together(between):
     assert all("queue;dur=" in answer.result().headers["Server-Timing"] for answer in answers)
 
 
+def test_a_group_waits_for_clients_that_will_ask_again(between, monkeypatch):
+    busy = Busy(between, most=3)
+    first = [busy.ask(picture(100 + number)) for number in range(3)]
+    busy.fill()
+    busy.let_go()
+    widths(first)
+    monkeypatch.setattr("gateway.batching.COMPANY_SECONDS", 3600)
+    again = [busy.ask(picture(110 + number)) for number in range(3)]
+    assert widths(again) == [110, 111, 112]
+    assert between.inferences == 1 + 1 + 1
+
+
+def test_a_client_alone_does_not_wait_for_company(between, monkeypatch):
+    monkeypatch.setattr("gateway.batching.COMPANY_SECONDS", 3600)
+    app = create_app(Settings(triton_url=between.url, cache_bytes=0))
+    for width in (100, 101):
+        answer = app.test_client().post("/v1/analyze?features=smiling", data=picture(width), headers=PNG)
+        assert answer.json["images"][0]["width"] == width
+
+
 def test_photos_are_let_go_with_their_answer(between):
     gc.disable()
     try:

@@ -1,7 +1,7 @@
 """The peers: what each needs installed, and how its documents say it is run in production."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PIPELINE = ("numpy==1.26.4", "onnxruntime==1.32.0", "Pillow==13.0.0")
 CORES = str(len(os.sched_getaffinity(0)))
@@ -66,4 +66,10 @@ PEERS = (
         ("mlserver", "start", "FOLDER"),
         way="grpc",
     ),
+)
+
+(_FLASK,) = [peer for peer in PEERS if peer.name == "flask_onnxruntime"]
+# The same server and the same environment without the work.
+WEB_SERVER_ALONE = replace(
+    _FLASK, title="Flask and gunicorn alone", command=(*_FLASK.command[:-1], "bench.peers.flask_alone:app")
 )

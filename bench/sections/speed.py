@@ -1,6 +1,11 @@
 """Direct gRPC and the gateway against the limit, and at other numbers of clients."""
 
+from statistics import median
+
 from bench.context import SATURATION, Context
+from bench.load import Measured, Plan, run_load
+from bench.peers.running import PeerUnavailable, start_peer
+from bench.peers.table import WEB_SERVER_ALONE
 from bench.report import COLUMNS, compare, make_table, summarise
 from bench.work import ATTRIBUTES, EVERYTHING, WORKLOADS
 
@@ -18,7 +23,7 @@ AIMS = {
 
 def measure_limit(context: Context) -> str:
     """Throughput and processor time against the limit, by which a request costs 1 / rate of both cores."""
-    parts = []
+    parts, web = [], measure_web_server(context)
     for workload in WORKLOADS:
         runs = {
             LIMIT: context.limit(workload),
@@ -36,7 +41,33 @@ def measure_limit(context: Context) -> str:
             if (workload, name) in AIMS:
                 context.expect_at_least(f"{name}, {workload}, of the limit", AIMS[workload, name], share)
         parts.append(make_table([workload, *COLUMNS, "of the limit's rate", "of the limit by CPU"], rows))
+        parts.append(describe_bounds(measured, web))
     return "\n\n".join(parts)
+
+
+def measure_web_server(context: Context) -> float | None:
+    """Processor time in ms of a photo that Flask and gunicorn receive and answer with a constant; None without them."""
+    try:
+        with start_peer(WEB_SERVER_ALONE, context.work(ATTRIBUTES)) as (url, process):
+            plan = Plan("raw", url, context.photos, SATURATION, context.seconds, pid=process.pid)
+            return median(run_load(plan).cpu for _ in range(context.rounds))
+    except PeerUnavailable:
+        return None
+
+
+def describe_bounds(measured: dict[str, list[Measured]], web: float | None) -> str:
+    """The best that each way could reach if nothing cost more than its parts by themselves."""
+    if web is None:
+        return ""
+    limit, triton = (median(each.cpu for each in measured[name]) for name in (LIMIT, TOGETHER))
+    single, http = (median(each.client_cpu for each in measured[name]) for name in ("gRPC", "gateway, raw"))
+    free, plain, gateway = (limit / cost for cost in (limit + single, limit + web + http, triton + web + http))
+    return (
+        f"Flask and gunicorn alone, without any work, take {web:.2f} ms of processor time per photo; the clients take "
+        f"{single:.2f} ms by gRPC and {http:.2f} ms by HTTP, on the same cores. So a Triton that cost nothing would "
+        f"reach {free:.2f} of the limit by gRPC with a photo in each request, the networks behind Flask without "
+        f"Triton {plain:.2f}, and a gateway of Flask alone before Triton, photos in requests of eight, {gateway:.2f}."
+    )
 
 
 def measure_concurrency(context: Context) -> str:

@@ -3,7 +3,7 @@
 import time
 from http import HTTPStatus
 
-from flask import Response, current_app, g, request
+from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint
 
 from gateway import metrics
@@ -15,7 +15,7 @@ from gateway.catalog import Catalog, Model
 from gateway.documents import BODY, SECURITY, problems_of
 from gateway.drawing import FORMATS, annotate
 from gateway.keys import require_key
-from gateway.lifecycle import arrival, is_sampled, measured
+from gateway.lifecycle import arrival, is_sampled, measured, visit
 from gateway.problems import BadRequest, NotAcceptable, Problem
 from gateway.schemas import PHOTOS, Answer, ClassicAnswer, Filters, ModelPath, Selection
 from gateway.settings import Settings
@@ -120,7 +120,7 @@ def infer(uploads: list[Upload], outputs: list[str]) -> list[Tensors | Problem]:
     # A catalog that was read anew may stand for other models.
     results = cache.complete([upload.data for upload in uploads], (catalog(), *outputs), ask)
     failed = [result for result in results if isinstance(result, Problem)]
-    g.log["photos"], g.log["failed"] = len(results), len(failed)
+    visit().log |= {"photos": len(results), "failed": len(failed)}
     if len(failed) == len(results) and (len(results) == 1 or failed[0].status >= HTTPStatus.INTERNAL_SERVER_ERROR):
         raise failed[0]
     return results
@@ -129,16 +129,16 @@ def infer(uploads: list[Upload], outputs: list[str]) -> list[Tensors | Problem]:
 def ask_triton(images: list[bytes], outputs: list[str]) -> list[Tensors | Problem]:
     """The images' turn at Triton, perhaps along with other requests' images."""
     batcher: Batcher = current_app.extensions["batcher"]
-    started = time.monotonic()
-    metadata = (("traceparent", g.traceparent),)
-    ask = Ask(images, outputs, started + settings().request_seconds, metadata, alone=is_sampled(g.traceparent))
+    here, started = visit(), time.monotonic()
+    metadata = (("traceparent", here.traceparent),)
+    ask = Ask(images, outputs, started + settings().request_seconds, metadata, alone=is_sampled(here.traceparent))
     try:
         batcher.run(ask)
     finally:
         ended = time.monotonic()
-        g.timings["queue"] = (ask.began or ended) - started
+        here.timings["queue"] = (ask.began or ended) - started
         if ask.began:
-            g.timings["inference"] = ended - ask.began
+            here.timings["inference"] = ended - ask.began
     return ask.results
 
 
@@ -149,8 +149,9 @@ def make_filter(query: Filters, models: list[Model]) -> Filter:
     for label in labels or []:
         if label not in known:
             raise BadRequest(f"no object is labelled {label!r}; accepted are {', '.join(sorted(known)) or 'none'}")
-    score = settings().min_score if query.min_score is None else query.min_score
-    most = settings().max_objects if query.max_objects is None else query.max_objects
+    standard = settings()
+    score = standard.min_score if query.min_score is None else query.min_score
+    most = standard.max_objects if query.max_objects is None else query.max_objects
     return Filter(score, most, None if labels is None else frozenset(labels))
 
 
@@ -162,7 +163,7 @@ def keep(upload: Upload, image: dict) -> None:
     try:
         archive.keep(upload, image)
     except OSError as error:
-        current_app.logger.error("request %s: the upload was not kept: %s", g.request_id, error)
+        current_app.logger.error("request %s: the upload was not kept: %s", visit().request_id, error)
 
 
 def split(text: str | None) -> list[str] | None:
