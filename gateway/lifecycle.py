@@ -44,7 +44,7 @@ def register(app: Flask, settings: Settings) -> None:
     app.extensions["patience"] = Patience(settings.upload_seconds)
     app.before_request(begin)
     app.after_request(finish)
-    app.wsgi_app = secure(app.wsgi_app)  # type: ignore
+    app.wsgi_app = secure(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
 
 @dataclass

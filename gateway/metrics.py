@@ -34,9 +34,10 @@ def register(app: Flask) -> None:
 
 def count(response: Response) -> Response:
     asked, here = request.url_rule, visit()
-    route = asked.rule if asked else "none"
+    # What no route takes is counted together: its methods are whatever clients think of.
+    route, method = (asked.rule, request.method) if asked else ("none", "any")
     total = time.monotonic() - here.started
-    find(REQUESTS, request.method, route, response.status_code).inc()
+    find(REQUESTS, method, route, response.status_code).inc()
     find(TOTAL_SECONDS, route).observe(total)
     if "inference" in here.timings:
         find(TRITON_SECONDS, route).observe(here.timings["inference"])

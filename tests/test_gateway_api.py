@@ -155,6 +155,13 @@ def test_docs_load_nothing_from_the_network(client):
     assert client.get("/docs/rapidoc-min.js").status_code == 200
 
 
+def test_metrics_count_unknown_routes_and_methods_together(client):
+    assert client.open("/v1/models", method="INVENTED").status_code == 405
+    text = client.get("/metrics").text
+    assert "INVENTED" not in text
+    assert 'gateway_requests_total{method="any",route="none",status="405"}' in text
+
+
 def test_metrics_count_what_was_found(client, sample_photo):
     client.post("/v1/analyze", **multipart(("a.jpg", sample_photo)))
     text = client.get("/metrics").text
