@@ -52,11 +52,11 @@ class Context:
     def outputs(self, workload: str) -> tuple[str, ...]:
         return choose_outputs(self.features(workload), read_cards())
 
-    def work(self, workload: str) -> dict[str, Any]:
-        return describe_work(self.features(workload))
+    def work(self, workload: str, accelerated: bool = False) -> dict[str, Any]:
+        return describe_work(self.features(workload), accelerated=accelerated)
 
-    def limit(self, workload: str, photos: tuple[str, ...] = ()) -> Run:
-        return lambda: run_limit(self.work(workload), photos or self.photos, self.seconds)
+    def limit(self, workload: str, accelerated: bool = False) -> Run:
+        return lambda: run_limit(self.work(workload, accelerated), self.photos, self.seconds)
 
     def grpc(self, workload: str, concurrency: int, **changes: Any) -> Run:
         return self.ask_for(self.outputs(workload), concurrency, **changes)

@@ -16,6 +16,7 @@ import onnxruntime
 ROOT = Path(__file__).resolve().parent.parent
 for step in ("preprocess", "postprocess_caption", "postprocess_detection"):
     sys.path.insert(0, str(ROOT / "ensembles" / step / "1"))
+sys.path.insert(0, str(ROOT / "backends" / "onnxruntime"))
 
 from boxes import read_end_to_end, read_raw, to_original  # noqa: E402
 from picture import Geometry, Picture, decode  # noqa: E402
@@ -55,9 +56,7 @@ class Network:
         self.geometry = Geometry(**description["geometry"])
         self._description = description
         self._vocabulary = read_vocabulary(Path(description["vocabulary"])) if description["task"] == "caption" else []
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 3
-        self._session = onnxruntime.InferenceSession(description["path"], options, ["CPUExecutionProvider"])
+        self._session = open_network(Path(description["path"]), description["accelerated"], threads)
         self.run = getattr(self, f"_run_{description['task']}")
 
     def _run_classification(self, pixels: np.ndarray, picture: Picture) -> np.ndarray:
@@ -73,6 +72,17 @@ class Network:
         found = read_raw(predictions, floor, iou) if head == "raw" else read_end_to_end(predictions, floor)
         boxes = to_original(found.boxes, self.geometry.transform(*picture.size))
         return boxes, found.scores, found.labels
+
+
+def open_network(path: Path, accelerated: bool, threads: int) -> Any:
+    """The network on `threads` threads for each photo, by ONNX Runtime or by what accelerates it in the service."""
+    if accelerated:
+        from openvino_network import OpenVinoNetwork  # not in the environments of the peers
+
+        return OpenVinoNetwork(path, len(os.sched_getaffinity(0)))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 3
+    return onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
 
 
 def to_json(value: Any) -> Any:

@@ -47,7 +47,7 @@ def compare(rounds: Sequence[Measured], base: Sequence[Measured], name: str = "r
 
 def describe_machine() -> str:
     """The machine, and what else kept it busy when the measurement began."""
-    names = ("nvidia-pytriton", "onnxruntime", "numpy", "Pillow", "gunicorn", "grpcio")
+    names = ("nvidia-pytriton", "onnxruntime", "openvino", "numpy", "Pillow", "gunicorn", "grpcio")
     packages = ", ".join(f"{name} {version(name)}" for name in names)
     idle = psutil.cpu_times_percent(1.0).idle
     commit = subprocess.run(

@@ -40,8 +40,11 @@ def choose_outputs(features: list[str], cards: dict[str, dict[str, Any]]) -> tup
     return ("IMAGE_SIZE", *(output for name in features for output in cards[name]["outputs"]))
 
 
-def describe_work(features: list[str], networks: Path = NETWORKS, ensembles: Path = ENSEMBLES) -> dict[str, Any]:
-    """The description that `bench.pipeline.Pipeline` takes."""
+def describe_work(
+    features: list[str], networks: Path = NETWORKS, ensembles: Path = ENSEMBLES, accelerated: bool = False
+) -> dict[str, Any]:
+    """The description that `bench.pipeline.Pipeline` takes. `accelerated`: with the accelerators of the configs; it is
+    ONNX Runtime alone otherwise."""
     cards = read_cards(ensembles)
     preprocess = read_config(ensembles / "preprocess").parameters
     detection = read_config(ensembles / "postprocess_detection").parameters
@@ -59,12 +62,18 @@ def describe_work(features: list[str], networks: Path = NETWORKS, ensembles: Pat
                 "task": card["task"],
                 "geometry": card["geometry"],
                 "path": find_network(networks, name, card),
+                "accelerated": accelerated and has_accelerator(read_config(networks / name)),
             }
             | decoding
             for name, card in cards.items()
             if name in features
         ],
     }
+
+
+def has_accelerator(config: model_config_pb2.ModelConfig) -> bool:
+    """Whether OpenVINO computes the network on the CPU."""
+    return bool(config.optimization.execution_accelerators.cpu_execution_accelerator)
 
 
 def find_network(networks: Path, name: str, card: dict[str, Any]) -> str:

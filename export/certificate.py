@@ -9,7 +9,7 @@ import onnx
 from pydantic import ValidationError
 
 from export.frameworks.source import Source, checksum
-from export.manifest import Framework, Model
+from export.manifest import Accelerator, Framework, Model
 from export.parity import Parity
 from export.precision import Reduction
 
@@ -81,7 +81,8 @@ def certify(
     shape: list[int],
 ) -> Certificate:
     """The certificate of the network in `folder`."""
-    tools = {name: version(name) for name in ("onnx", "onnxruntime", *TOOLS[model.framework])}
+    accelerators = () if model.accelerator is Accelerator.NONE else (model.accelerator.value,)
+    tools = {name: version(name) for name in ("onnx", "onnxruntime", *accelerators, *TOOLS[model.framework])}
     return Certificate(
         source=model.checkpoint.name,
         checksum=checksum(model.checkpoint),

@@ -7,7 +7,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
 from export.certificate import Certificate
-from export.manifest import Decoding, Model, Task
+from export.manifest import Accelerator, Decoding, Model, Task
 from export.preprocessing import MAX_PIXELS, geometry_of
 
 HEADER = "# Generated from models.toml by `make export`; do not edit.\n"
@@ -45,6 +45,8 @@ def network_config(model: Model, certificate: Certificate) -> pb.ModelConfig:
     config.parameters["intra_op_thread_count"].string_value = str(model.threads)
     config.parameters["inter_op_thread_count"].string_value = "1"
     config.parameters["checksum"].string_value = certificate.checksum
+    if model.accelerator is not Accelerator.NONE:
+        config.optimization.execution_accelerators.cpu_execution_accelerator.add(name=model.accelerator)
     return _schedule(config, model.instances)
 
 

@@ -74,6 +74,13 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
+class Accelerator(StrEnum):
+    """What computes the network on the CPU: ONNX Runtime by itself, or OpenVINO (Triton's execution accelerator)."""
+
+    NONE = "none"
+    OPENVINO = "openvino"
+
+
 class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -144,6 +151,7 @@ class Model(Entry):
         atol: largest absolute difference from the framework that export tolerates.
         precision: of the served network. `calibration`: folder of pictures that int8 is calibrated on, and that
             a lower precision is judged on; `max_loss`: the largest loss of accuracy, as a share, that export tolerates.
+        accelerator: on the CPU; GPU targets have their own.
         version: the version that is served; the newest by default.
         max_batch_size: largest batch Triton builds. instances: processes (CPU). threads: per instance,
             0 for all cores.
@@ -165,6 +173,7 @@ class Model(Entry):
     precision: Precision = Precision.FP32
     calibration: Path | None = None
     max_loss: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    accelerator: Accelerator = Accelerator.NONE
     version: PositiveInt | None = None
     max_batch_size: PositiveInt = 8
     instances: PositiveInt = 2

@@ -1,17 +1,18 @@
 """Does the ONNX network compute what its framework computes, on real pixels?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from export.errors import CheckpointError, ParityError, first_line
 from export.frameworks import Source
 from export.graph import check_labels, normalise
 from export.manifest import ROOT, Activation, Model, Task
 from export.preprocessing import load_pixels
-from export.session import open_session
+from export.session import open_served, open_session
 
 SAMPLE = ROOT / "examples" / "sample.jpg"
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".pgm", ".ppm", ".bmp"}
@@ -46,11 +47,11 @@ def compare(network: bytes, source: Source, model: Model, pictures: list[Path]) 
         ParityError: the difference is beyond the entry's `atol`.
         CheckpointError: the outputs do not fit the entry.
     """
-    session = open_session(network)
+    sessions = [open_session(network), open_served(network, model)]
     images = np.stack([load_pixels(path.read_bytes(), model) for path in pictures[:64]])
     batches = [source.fixed_batch] if source.fixed_batch else sorted({1, 2, model.max_batch_size})
     difference = max(
-        _compare_batch(session, source, model, batch) for size in batches for batch in _batches(images, size)
+        _compare_batch(sessions, source, model, batch) for size in batches for batch in _batches(images, size)
     )
     names = [path.name for path in pictures[:64]]
     if not difference <= model.atol:
@@ -68,9 +69,12 @@ def _batches(images: np.ndarray, size: int) -> list[np.ndarray]:
     return np.split(np.concatenate([images, *[image[None] for image in shifted]]), (len(images) + short) // size)
 
 
-def _compare_batch(session: onnxruntime.InferenceSession, source: Source, model: Model, images: np.ndarray) -> float:
+def _compare_batch(sessions: Sequence[Any], source: Source, model: Model, images: np.ndarray) -> float:
     expected = _predict(source, model, images)
-    actual = session.run(None, {"IMAGES": images})
+    return max(_compare_outputs(expected, session.run(None, {"IMAGES": images}), source, model) for session in sessions)
+
+
+def _compare_outputs(expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> float:
     if model.task is Task.CAPTION:
         return _caption_difference(expected, actual)
     if model.task is Task.DETECTION:

@@ -20,7 +20,7 @@ from export.graph import IR_VERSION, PIXELS
 from export.manifest import Model, Precision, Task
 from export.preprocessing import boxes, load_pixels
 from export.quiet import quiet
-from export.session import open_session
+from export.session import open_served
 
 KEPT_FP32 = [*DEFAULT_OP_BLOCK_LIST, "Loop"]  # the converter does not know the graphs inside of a Loop
 QUANTISED = ["Conv", "Gemm", "MatMul"]
@@ -111,7 +111,7 @@ def _labels_of_folders(model: Model, pictures: list[Path]) -> list | None:
 
 def _answers(network: bytes, model: Model, end_to_end: bool, pictures: list[Path]) -> list:
     """Per picture: a label's index, a tuple of tokens, or Detections."""
-    session = open_session(network)
+    session = open_served(network, model)
     answers: list = []
     for path in pictures:
         output = session.run(None, {"IMAGES": load_pixels(path.read_bytes(), model)[None]})[0][0]

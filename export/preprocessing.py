@@ -2,6 +2,7 @@
 
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -11,7 +12,13 @@ from export.manifest import ROOT, Model
 
 def load_step(step: str, name: str) -> ModuleType:
     """Module `name` of an ensemble step, under the name by which the step itself imports it."""
-    spec = spec_from_file_location(name, ROOT / "ensembles" / step / "1" / f"{name}.py")
+    return load_module(ROOT / "ensembles" / step / "1" / f"{name}.py")
+
+
+def load_module(path: Path) -> ModuleType:
+    """A module of a folder that Triton's stubs import from, and that is no package."""
+    name = path.stem
+    spec = spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules.setdefault(name, module_from_spec(spec))

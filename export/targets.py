@@ -58,6 +58,7 @@ def _on_gpu(config: pb.ModelConfig) -> pb.ModelConfig:
     config.instance_group[0].kind = pb.ModelInstanceGroup.KIND_GPU
     for name in ("intra_op_thread_count", "inter_op_thread_count"):
         del config.parameters[name]
+    config.ClearField("optimization")
     return config
 
 

@@ -12,7 +12,7 @@ from gateway.triton import Metadata, Tensors, TritonClient
 # Most photos of a group. Eight is what the ensemble takes at a time; more would be cut again.
 GROUP = 8
 # How long a group that may go waits for more: clients that were answered a moment ago are about to ask again.
-COMPANY_SECONDS = 0.005
+COMPANY_SECONDS = 0.01
 
 
 @dataclass(eq=False)

@@ -38,7 +38,7 @@ class Settings(BaseSettings, frozen=True, extra="ignore", env_ignore_empty=True)
         0, description="most pixels of a picture (width times height); 0 leaves it to Triton's preprocess step"
     )
     max_concurrent: PositiveInt = Field(
-        3, description="requests to Triton that one worker has under way; photos that wait meanwhile travel together"
+        2, description="requests to Triton that one worker has under way; photos that wait meanwhile travel together"
     )
     queue_seconds: NonNegativeFloat = Field(2.0, description="time a request waits for its turn before it gets 503")
     max_waiting: NonNegativeInt = Field(64, description="requests that may wait for their turn; more get 503 at once")

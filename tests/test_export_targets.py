@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -94,6 +95,26 @@ def test_cuda_config_is_the_cpus_on_a_gpu_with_the_accelerator(folder):
         for field in ("name", "input", "output", "max_batch_size", "version_policy", "dynamic_batching"):
             assert getattr(config, field) == getattr(plain, field)
         assert config.parameters["checksum"] == plain.parameters["checksum"]
+
+
+def test_accelerator_of_the_cpu_is_in_its_config_and_certificate_alone(folder):
+    manifest = folder / "models.toml"
+    manifest.write_text(manifest.read_text().replace("\nlabels", '\naccelerator = "openvino"\nlabels', 1))
+    assert run(folder, "colour") == 0
+    assert run(folder, "colour", "--target", "cuda") == 0
+    networks = folder / "networks"
+    (accelerator,) = read_config(
+        networks / "colour/config.pbtxt"
+    ).optimization.execution_accelerators.cpu_execution_accelerator
+    assert accelerator.name == "openvino"
+    cuda = read_config(networks / "colour/configs/cuda.pbtxt").optimization.execution_accelerators
+    assert not cuda.cpu_execution_accelerator
+    assert len(cuda.gpu_execution_accelerator) == 1
+    assert not read_config(networks / "hat/config.pbtxt").HasField("optimization")
+    certificate = json.loads((networks / "colour/2/certificate.json").read_text())
+    assert certificate["tools"]["openvino"] == version("openvino")
+    assert certificate["entry"]["accelerator"] == "openvino"
+    assert run(folder, "--check") == 0
 
 
 def test_cuda_config_follows_the_manifest(folder):

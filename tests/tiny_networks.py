@@ -28,13 +28,18 @@ input { name: "IMAGES" data_type: TYPE_UINT8 dims: [ -1, -1, 3 ] }
 output [ { name: "MEAN" data_type: TYPE_FP32 dims: [ 3 ] }, { name: "MAXIMUM" data_type: TYPE_FP32 dims: [ 3 ] } ]
 """
 
+Sides = tuple[int | str, int | str]
+FREE: Sides = ("H", "W")
 
-def write_network(repository: Path, name: str, extra: str = TENSORS, filename: str = "model.onnx") -> Path:
-    """A model that gives mean and maximum of each colour of `IMAGES` [N, H, W, 3]. Returns its folder."""
+
+def write_network(
+    repository: Path, name: str, extra: str = TENSORS, filename: str = "model.onnx", sides: Sides = FREE
+) -> Path:
+    """A model that gives mean and maximum of each colour of `IMAGES` [N, *sides, 3]. Returns its folder."""
     folder = repository / name
     (folder / "1").mkdir(parents=True)
     (folder / "config.pbtxt").write_text(CONFIG.format(extra=extra))
-    onnx.save(make_network(), folder / "1" / filename)
+    onnx.save(make_network(sides), folder / "1" / filename)
     return folder
 
 
@@ -46,7 +51,7 @@ def write_ensemble(repository: Path, step: str) -> Path:
     return folder
 
 
-def make_network() -> onnx.ModelProto:
+def make_network(sides: Sides = FREE) -> onnx.ModelProto:
     """Any image of 64 pixels will do, whatever its sides; an image of another area fails in the Reshape."""
     graph = helper.make_graph(
         [
@@ -56,7 +61,7 @@ def make_network() -> onnx.ModelProto:
             helper.make_node("ReduceMax", ["PIXELS"], ["MAXIMUM"], axes=[1], keepdims=0),
         ],
         "statistics",
-        [helper.make_tensor_value_info("IMAGES", TensorProto.UINT8, ["N", "H", "W", 3])],
+        [helper.make_tensor_value_info("IMAGES", TensorProto.UINT8, ["N", *sides, 3])],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3]) for name in ("MEAN", "MAXIMUM")],
         [helper.make_tensor("LIST", TensorProto.INT64, [3], [0, 64, 3])],
     )

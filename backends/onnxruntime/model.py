@@ -5,8 +5,9 @@ The same `config.pbtxt` runs on both. Honoured, with the stock backend's meaning
 - `default_model_filename` (`model.onnx`), a file or a folder that holds `model.onnx`;
 - `instance_group`: each instance is a process with a session of its own; KIND_GPU adds the CUDA provider;
 - `optimization { graph { level } }`: -1 basic, 1 extended, 2 none, otherwise all optimizations;
-- `optimization { execution_accelerators }`: `openvino` for the CPU, `tensorrt` and `cuda` for the GPU, with their
-  parameters; one that this ONNX Runtime was not built with is refused;
+- `optimization { execution_accelerators }`: for the GPU `tensorrt` and `cuda`, with their parameters; one that this
+  ONNX Runtime was not built with is refused. `openvino` for the CPU is OpenVINO's own runtime (openvino_network.py),
+  where the stock backend takes ONNX Runtime's provider of that name; the options of ONNX Runtime mean nothing to it;
 - `parameters`: `intra_op_thread_count`, `inter_op_thread_count` (0: as many as cores), `execution_mode`
   (0 sequential, 1 parallel), `enable_mem_arena`, `enable_mem_pattern`. On the CPU an `intra_op_thread_count` of 0
   spreads the images of a batch over the cores, where the stock backend spreads each operator, whose parts wait for
@@ -32,6 +33,7 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb_utils
 
+CPU, OPENVINO = "CPUExecutionProvider", "OpenVINO"
 GRAPH_LEVELS = {
     -1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
@@ -41,7 +43,7 @@ EXECUTION_MODES = {
     "0": onnxruntime.ExecutionMode.ORT_SEQUENTIAL,
     "1": onnxruntime.ExecutionMode.ORT_PARALLEL,
 }
-CPU_ACCELERATORS = {"openvino": "OpenVINOExecutionProvider"}
+CPU_ACCELERATORS = {"openvino": OPENVINO}
 GPU_ACCELERATORS = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider"}
 BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 TRITON_TYPES = {
@@ -69,7 +71,7 @@ class TritonPythonModel:
         """Add the inputs, outputs and batching that the config does not name."""
         config = auto_complete_model_config.as_dict()
         if not (config["input"] and config["output"]):
-            session = onnxruntime.InferenceSession(find_network(config), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(find_network(config), providers=[CPU])
             complete_config(auto_complete_model_config, session)
         return auto_complete_model_config
 
@@ -77,19 +79,25 @@ class TritonPythonModel:
         """Load the network with the options of its config."""
         config = json.loads(args["model_config"])
         path = find_network(config)
-        on_gpu = args["model_instance_kind"] == "GPU"
-        options = make_options(config)
-        self._threads = 1
-        if not on_gpu and options.intra_op_num_threads == 0:
-            self._threads, options.intra_op_num_threads = count_threads(config), 1
-        self._pool = ThreadPoolExecutor(self._threads)
-        providers = choose_providers(config, int(args["model_instance_device_id"]) if on_gpu else None)
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=providers)
-        except Exception as error:  # ONNX Runtime's exceptions have no public base class.
-            raise pb_utils.TritonModelException(f"cannot load {path}: {error}") from error
         self._output_names = [output["name"] for output in config["output"]]
         self._batches = int(config.get("max_batch_size", 0)) > 0
+        device = int(args["model_instance_device_id"]) if args["model_instance_kind"] == "GPU" else None
+        options = make_options(config)
+        providers = choose_providers(config, device)
+        in_openvino = OPENVINO in providers
+        self._threads = 1
+        if in_openvino or (device is None and options.intra_op_num_threads == 0):
+            # They share the images of a batch.
+            self._threads, options.intra_op_num_threads = options.intra_op_num_threads or count_threads(config), 1
+        self._pool = ThreadPoolExecutor(self._threads)
+        try:
+            self._session: Any = (
+                load_in_openvino(path, self._threads, self._batches)
+                if in_openvino
+                else onnxruntime.InferenceSession(path, options, providers=[*providers.items(), CPU])
+            )
+        except Exception as error:  # ONNX Runtime's exceptions have no public base class.
+            raise pb_utils.TritonModelException(f"cannot load {path}: {error}") from error
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """One response per request, in order. A request that fails does not fail its neighbours."""
@@ -224,22 +232,27 @@ def make_options(config: Mapping[str, Any]) -> onnxruntime.SessionOptions:
     return options
 
 
-def choose_providers(config: Mapping[str, Any], device: int | None) -> list[tuple[str, dict[str, str]]]:
-    """Execution providers, the preferred one first. `device` is the GPU's number, None on the CPU."""
+def load_in_openvino(path: Path, threads: int, batches: bool) -> Any:
+    """What stands in a session's place. OpenVINO is large: only instances that use it import it."""
+    from openvino_network import OpenVinoNetwork
+
+    return OpenVinoNetwork(path, threads, batches)
+
+
+def choose_providers(config: Mapping[str, Any], device: int | None) -> dict[str, dict[str, str]]:
+    """What the network runs on, best first, with its options; nothing is the plain CPU. `device`: the GPU, or None."""
     accelerators = config.get("optimization", {}).get("execution_accelerators", {})
     if device is None:
-        chosen = read_accelerators(accelerators.get("cpu_execution_accelerator", []), CPU_ACCELERATORS)
-    else:
-        chosen = read_accelerators(accelerators.get("gpu_execution_accelerator", []), GPU_ACCELERATORS)
-        chosen.setdefault("CUDAExecutionProvider", {})
-        chosen = {name: {"device_id": str(device), **options} for name, options in chosen.items()}
+        return read_accelerators(accelerators.get("cpu_execution_accelerator", []), CPU_ACCELERATORS)
+    chosen = read_accelerators(accelerators.get("gpu_execution_accelerator", []), GPU_ACCELERATORS)
+    chosen.setdefault("CUDAExecutionProvider", {})
     for name in chosen:
         look_up(dict.fromkeys(onnxruntime.get_available_providers()), "execution provider", name)
-    return [*chosen.items(), ("CPUExecutionProvider", {})]
+    return {name: {"device_id": str(device), **options} for name, options in chosen.items()}
 
 
 def read_accelerators(listed: Iterable[Mapping[str, Any]], known: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Execution provider of each accelerator, with its options under ONNX Runtime's names."""
+    """What stands behind each accelerator, with its options under ONNX Runtime's names."""
     return {
         look_up(known, "execution accelerator", item["name"]): rename_options(item.get("parameters", {}))
         for item in listed

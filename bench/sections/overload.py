@@ -1,9 +1,12 @@
 """Twice the load that the service can take."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from bench.context import Context
 from bench.load import Measured
+from bench.peers.running import PeerUnavailable, start_peer
+from bench.peers.table import WEB_SERVER_ALONE
 from bench.report import make_table
 from bench.work import EVERYTHING
 
@@ -31,7 +34,24 @@ def measure_overload(context: Context) -> str:
         make_table(head, rows)
         + f"\n\nGoodput under overload is {goodput:.2f} of the peak. The clients run on the same "
         f"cores: at twice the peak's rate they take {over.client_cpu:.1f} ms of processor time per good answer, "
-        f"{peak.client_cpu:.1f} ms at the peak.{why}"
+        f"{peak.client_cpu:.1f} ms at the peak.{why}{describe_bound(context, peak)}"
+    )
+
+
+def describe_bound(context: Context, peak: Measured) -> str:
+    """What is left of the peak when a bare Flask takes the requests that have to be refused, and does nothing else."""
+    try:
+        with start_peer(WEB_SERVER_ALONE, context.work(EVERYTHING)) as (url, process), ThreadPoolExecutor() as pool:
+            refuse = context.load("raw", url, CLIENTS, rate=peak.rate, seconds=context.seconds * 3, pid=process.pid)
+            refused = pool.submit(refuse)
+            beside = context.gateway("raw", EVERYTHING, CLIENTS_AT_PEAK, seconds=context.seconds * 2)()
+            cost = refused.result()
+    except PeerUnavailable:
+        return ""
+    return (
+        "\n\nThe bound: the clients of the peak beside a bare Flask with gunicorn, which answers as many more requests "
+        f"with a constant, get {beside.rate / peak.rate:.2f} of the peak. Such an answer takes {cost.cpu:.1f} ms "
+        f"of the server and {cost.client_cpu:.1f} ms of its client; no gateway of Flask refuses for less."
     )
 
 

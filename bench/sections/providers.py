@@ -1,20 +1,16 @@
-"""ONNX Runtime's own CPU provider against OpenVINO's, which comes in another wheel."""
+"""ONNX Runtime against OpenVINO, each as the service would have it, on one thread."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from statistics import median
 
-from bench.context import Context
-from bench.inprocess import network_file
-from bench.peers.running import install
-from bench.report import make_table
-from bench.service import ROOT
-from bench.work import list_networks
+import numpy as np
 
-CPU, OPENVINO = "CPUExecutionProvider", "OpenVINOExecutionProvider"
-REQUIREMENTS = ("numpy==1.26.4", "onnxruntime-openvino==1.24.1", "openvino==2026.4.1")
+from bench.context import Context
+from bench.inprocess import cpu_milliseconds, network_file
+from bench.pipeline import open_network
+from bench.report import make_table
+from bench.work import NETWORKS, list_networks, read_config
+
+BATCHES = (1, 8)
 HEAD = (
     "CPU ms per image, one thread",
     "ONNX Runtime",
@@ -25,31 +21,27 @@ HEAD = (
     "ratio",
 )
 
-Times = dict[str, list[float] | str]
-
 
 def measure_providers(context: Context) -> str:
     """A row for each network; one that OpenVINO does not run says so."""
-    pythons = {CPU: Path(sys.executable), OPENVINO: install("openvino", REQUIREMENTS) / "python"}
-    rounds = [{name: run(python, name) for name, python in pythons.items()} for _ in range(context.rounds)]
     rows: list[list[object]] = []
     for name in list_networks():
-        file = str(network_file(name))
-        failed = next((each[OPENVINO][file] for each in rounds if isinstance(each[OPENVINO][file], str)), None)
-        cells = [f"does not run: {failed}"] if failed else compare(rounds, file)
+        try:
+            cells = [cell for batch in BATCHES for cell in compare(name, batch, context.rounds)]
+        except RuntimeError as error:
+            cells = [f"does not run: {error}", *["–"] * (len(HEAD) - 2)]
         rows.append([name, *cells])
-    return make_table(HEAD, [row + ["–"] * (len(HEAD) - len(row)) for row in rows])
+    return make_table(HEAD, rows)
 
 
-def compare(rounds: list[dict[str, Times]], file: str) -> list[object]:
-    cells: list[object] = []
-    for place in (0, 1):
-        own, other = (median(float(each[name][file][place]) for each in rounds) for name in (CPU, OPENVINO))
-        cells += [own, other, other / own]
-    return cells
-
-
-def run(python: Path, provider: str) -> Times:
-    command = [python, "-m", "bench.providers", provider, *(str(network_file(name)) for name in list_networks())]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+def compare(name: str, batch: int, rounds: int) -> list[object]:
+    """Milliseconds per image of both, in turns, and the ratio."""
+    networks = [open_network(network_file(name), accelerated, 1) for accelerated in (False, True)]
+    shape = read_config(NETWORKS / name).input[0].dims
+    pixels = np.random.default_rng(0).integers(0, 256, (batch, *shape), dtype=np.uint8)
+    times: list[list[float]] = [[], []]
+    for _ in range(rounds):
+        for network, found in zip(networks, times, strict=True):
+            found.append(cpu_milliseconds(lambda run=network.run: run(None, {"IMAGES": pixels})) / batch)
+    own, other = map(median, times)
+    return [own, other, other / own]

@@ -10,6 +10,7 @@ from bench.report import COLUMNS, compare, make_table, summarise
 from bench.work import ATTRIBUTES, EVERYTHING, WORKLOADS
 
 LIMIT = "limit, in process"
+ACCELERATED = "the same with the service's accelerators"
 TOGETHER = "gRPC, 4 clients with 8 photos in a request"
 AIMS = {
     (EVERYTHING, "gRPC"): 0.95,
@@ -27,6 +28,7 @@ def measure_limit(context: Context) -> str:
     for workload in WORKLOADS:
         runs = {
             LIMIT: context.limit(workload),
+            ACCELERATED: context.limit(workload, accelerated=True),
             "gRPC": context.grpc(workload, SATURATION),
             TOGETHER: context.grpc(workload, 4, photos_per_request=8),
             "gateway, raw": context.gateway("raw", workload, SATURATION),
@@ -41,7 +43,7 @@ def measure_limit(context: Context) -> str:
             if (workload, name) in AIMS:
                 context.expect_at_least(f"{name}, {workload}, of the limit", AIMS[workload, name], share)
         parts.append(make_table([workload, *COLUMNS, "of the limit's rate", "of the limit by CPU"], rows))
-        parts.append(describe_bounds(measured, web))
+        parts += [describe_gaps(measured), describe_bounds(measured, web)]
     return "\n\n".join(parts)
 
 
@@ -59,14 +61,24 @@ def describe_bounds(measured: dict[str, list[Measured]], web: float | None) -> s
     """The best that each way could reach if nothing cost more than its parts by themselves."""
     if web is None:
         return ""
-    limit, triton = (median(each.cpu for each in measured[name]) for name in (LIMIT, TOGETHER))
+    limit, work, triton = (median(each.cpu for each in measured[name]) for name in (LIMIT, ACCELERATED, TOGETHER))
     single, http = (median(each.client_cpu for each in measured[name]) for name in ("gRPC", "gateway, raw"))
-    free, plain, gateway = (limit / cost for cost in (limit + single, limit + web + http, triton + web + http))
+    free, plain, gateway = (limit / cost for cost in (work + single, work + web + http, triton + web + http))
     return (
         f"Flask and gunicorn alone, without any work, take {web:.2f} ms of processor time per photo; the clients take "
         f"{single:.2f} ms by gRPC and {http:.2f} ms by HTTP, on the same cores. So a Triton that cost nothing would "
         f"reach {free:.2f} of the limit by gRPC with a photo in each request, the networks behind Flask without "
         f"Triton {plain:.2f}, and a gateway of Flask alone before Triton, photos in requests of eight, {gateway:.2f}."
+    )
+
+
+def describe_gaps(measured: dict[str, list[Measured]]) -> str:
+    """What serving costs by itself: both sides compute the networks alike."""
+    gaps = {name: compare(measured[name], measured[ACCELERATED]) for name in ("gRPC", TOGETHER, "gateway, raw")}
+    return (
+        "Of the limit with the service's accelerators: "
+        + ", ".join(f"{name} {share:.2f}" for name, share in gaps.items())
+        + "."
     )
 
 

@@ -27,7 +27,7 @@ from bench.photos import write_photo
 from bench.pipeline import Geometry
 from bench.report import COLUMNS, compare, make_table, summarise
 from bench.service import start_service
-from bench.variants import is_network, start_variants
+from bench.variants import start_variants
 from bench.work import ATTRIBUTES, ENSEMBLES, EVERYTHING, WORKLOADS, read_config
 
 SECRET = "of-the-bench"
@@ -40,12 +40,12 @@ def measure_tuning(context: Context) -> str:
 
 
 def measure_scheduling(context: Context) -> str:
-    """Batching, its delay, and ONNX Runtime's optimisation of graphs, on services that run side by side."""
+    """Batching, its delay, and OpenVINO for the networks whose entries name it, on services that run side by side."""
     changes = {
         "as it is": None,
         "a batch may wait 2 ms for more": lambda config: set_delay(config, 2000),
         "no batches": forbid_batches,
-        "graphs optimised to `extended` only, as a file made at export could be": lambda config: set_level(config, 1),
+        "all networks by ONNX Runtime": forbid_accelerators,
     }
     with start_variants(changes) as services:
         runs = {name: context.at(service).grpc(EVERYTHING, SATURATION) for name, service in services.items()}
@@ -89,9 +89,8 @@ def forbid_batches(config: model_config_pb2.ModelConfig) -> None:
     config.ClearField("dynamic_batching")
 
 
-def set_level(config: model_config_pb2.ModelConfig, level: int) -> None:
-    if is_network(config):
-        config.optimization.graph.level = level
+def forbid_accelerators(config: model_config_pb2.ModelConfig) -> None:
+    config.ClearField("optimization")
 
 
 def measure_requests(context: Context) -> str:
