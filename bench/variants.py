@@ -12,6 +12,7 @@ from tritonclient.grpc import model_config_pb2
 from bench.service import Service, start_service
 from bench.work import ENSEMBLES, NETWORKS, read_config
 
+IDLE_STEP = Path(__file__).with_name("idle_step.py")
 Change = Callable[[model_config_pb2.ModelConfig], None]
 
 
@@ -45,6 +46,19 @@ def change_configs(folder: Path, change: Change) -> None:
         if not config.HasField("ensemble_scheduling"):
             change(config)
             path.write_text(text_format.MessageToString(config))
+
+
+def write_idle_steps(folder: Path) -> None:
+    """Both repositories into `folder`, with steps that compute nothing."""
+    copy_repositories(folder)
+    change_configs(folder, run_in_python)
+    for path in [*folder.glob("*/*/1/model.py"), *folder.glob("*/*/*/model.onnx")]:
+        shutil.copy(IDLE_STEP, path.with_name("model.py"))
+
+
+def run_in_python(config: model_config_pb2.ModelConfig) -> None:
+    config.backend = "python"
+    config.ClearField("optimization")
 
 
 def repository_options(folder: Path) -> list[str]:

@@ -14,9 +14,9 @@ from bench.requests import cycle_photos, read_photos
 from bench.sections import SECTIONS
 from bench.sections.classifiers import write_repositories
 from bench.sections.profile import count_innermost
-from bench.service import SAMPLE, Service
-from bench.variants import change_configs, copy_repositories
-from bench.work import read_config
+from bench.service import SAMPLE, Service, start_service
+from bench.variants import change_configs, copy_repositories, repository_options, write_idle_steps
+from bench.work import WORKLOADS, read_config
 from tests.conftest import ROOT
 
 
@@ -83,6 +83,16 @@ def test_a_variant_changes_all_but_the_ensemble(tmp_path):
     change_configs(tmp_path, lambda config: setattr(config.instance_group[0], "count", 5))
     configs = [read_config(path.parent) for path in tmp_path.glob("*/*/config.pbtxt")]
     assert {config.instance_group[0].count for config in configs if config.name != "analyze"} == {5}
+
+
+def test_steps_that_compute_nothing_answer(tmp_path):
+    write_idle_steps(tmp_path)
+    with start_service("--no-gateway", *repository_options(tmp_path)) as service:
+        context = Context(service, (str(SAMPLE),), 0.5, 1)
+        for workload in WORKLOADS:
+            measured = context.grpc(workload, 2, photos_per_request=2)()
+            assert measured.rate > 0
+            assert measured.failed == 0, measured.why
 
 
 def test_samples_are_counted_by_their_innermost_function():

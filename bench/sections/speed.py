@@ -1,12 +1,16 @@
 """Direct gRPC and the gateway against the limit, and at other numbers of clients."""
 
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 from bench.context import SATURATION, Context
 from bench.load import Measured, Plan, run_load
 from bench.peers.running import PeerUnavailable, start_peer
 from bench.peers.table import WEB_SERVER_ALONE
 from bench.report import COLUMNS, compare, make_table, summarise
+from bench.service import start_service
+from bench.variants import repository_options, write_idle_steps
 from bench.work import ATTRIBUTES, EVERYTHING, WORKLOADS
 
 LIMIT = "limit, in process"
@@ -24,7 +28,7 @@ AIMS = {
 
 def measure_limit(context: Context) -> str:
     """Throughput and processor time against the limit, by which a request costs 1 / rate of both cores."""
-    parts, web = [], measure_web_server(context)
+    parts, web, idle = [], measure_web_server(context), measure_idle_triton(context)
     for workload in WORKLOADS:
         runs = {
             LIMIT: context.limit(workload),
@@ -43,7 +47,7 @@ def measure_limit(context: Context) -> str:
             if (workload, name) in AIMS:
                 context.expect_at_least(f"{name}, {workload}, of the limit", AIMS[workload, name], share)
         parts.append(make_table([workload, *COLUMNS, "of the limit's rate", "of the limit by CPU"], rows))
-        parts += [describe_gaps(measured), describe_bounds(measured, web)]
+        parts += [describe_gaps(measured), describe_bounds(measured, web, idle[workload])]
     return "\n\n".join(parts)
 
 
@@ -57,18 +61,38 @@ def measure_web_server(context: Context) -> float | None:
         return None
 
 
-def describe_bounds(measured: dict[str, list[Measured]], web: float | None) -> str:
+def measure_idle_triton(context: Context) -> dict[str, list[float]]:
+    """By workload, processor time in ms of a photo by gRPC whose steps compute nothing, the clients' included: one
+    photo in a request, and eight."""
+    with TemporaryDirectory() as name:
+        write_idle_steps(Path(name))
+        with start_service("--no-gateway", *repository_options(Path(name))) as service:
+            here, costs = context.at(service), {}
+            for workload in WORKLOADS:
+                runs = {"1": here.grpc(workload, SATURATION), "8": here.grpc(workload, 4, photos_per_request=8)}
+                measured = here.measure_in_turns(runs, context.rounds + 1)
+                # The first round warms up.
+                costs[workload] = [median(each.cpu + each.client_cpu for each in r[1:]) for r in measured.values()]
+            return costs
+
+
+def describe_bounds(measured: dict[str, list[Measured]], web: float | None, idle: list[float]) -> str:
     """The best that each way could reach if nothing cost more than its parts by themselves."""
-    if web is None:
-        return ""
     limit, work, triton = (median(each.cpu for each in measured[name]) for name in (LIMIT, ACCELERATED, TOGETHER))
-    single, http = (median(each.client_cpu for each in measured[name]) for name in ("gRPC", "gateway, raw"))
-    free, plain, gateway = (limit / cost for cost in (work + single, work + web + http, triton + web + http))
-    return (
-        f"Flask and gunicorn alone, without any work, take {web:.2f} ms of processor time per photo; the clients take "
-        f"{single:.2f} ms by gRPC and {http:.2f} ms by HTTP, on the same cores. So a Triton that cost nothing would "
-        f"reach {free:.2f} of the limit by gRPC with a photo in each request, the networks behind Flask without "
-        f"Triton {plain:.2f}, and a gateway of Flask alone before Triton, photos in requests of eight, {gateway:.2f}."
+    single, together = (limit / (work + cost) for cost in idle)
+    text = (
+        f"With steps that compute nothing, Triton and its clients take {idle[0]:.2f} ms of processor time per photo by "
+        f"gRPC, {idle[1]:.2f} ms with eight photos in a request: so gRPC can reach {single:.2f} and {together:.2f} of "
+        "the limit."
+    )
+    if web is None:
+        return text
+    http = median(each.client_cpu for each in measured["gateway, raw"])
+    plain, gateway = (limit / cost for cost in (work + web + http, triton + web + http))
+    return text + (
+        f" Flask and gunicorn take {web:.2f} ms without any work, their clients {http:.2f} ms: so the networks behind "
+        f"Flask without Triton can reach {plain:.2f}, and Flask before Triton, photos in requests of eight, "
+        f"{gateway:.2f}."
     )
 
 
