@@ -3,16 +3,19 @@
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from gateway.problems import Overloaded, Problem
 from gateway.triton import Metadata, Tensors, TritonClient
 
 # Most photos of a group. Eight is what the ensemble takes at a time; more would be cut again.
 GROUP = 8
-# How long a group that may go waits for more: clients that were answered a moment ago are about to ask again.
-COMPANY_SECONDS = 0.01
+# How long a group that may go waits for more, as clients that were answered a moment ago are about to ask again. It is
+# as long where two groups' worth of asks is about, and shorter in proportion: with little to do it seldom pays.
+COMPANY_SECONDS = 0.02
 
 
 @dataclass(eq=False)
@@ -47,7 +50,8 @@ class Batcher:
         self._free = places
         self._waiting: list[Ask] = []
         self._under_way = 0
-        self._crowd = 1  # asks that were under way or waited at a time of late
+        # Asks that were under way or waited, each time that a group came back of late.
+        self._crowds: deque[int] = deque([1], maxlen=2 * places)
         self._changed = threading.Condition()
 
     def is_full(self) -> bool:
@@ -104,7 +108,8 @@ class Batcher:
         """Who goes: `first`, and those that can go along."""
         with self._changed:
             if not first.alone:
-                self._changed.wait_for(self._is_company, COMPANY_SECONDS)
+                seconds = COMPANY_SECONDS * min(1.0, median(self._crowds) / (2 * GROUP))
+                self._changed.wait_for(self._is_company, seconds)
             group = self._choose(first)
             self._under_way += len(group)
         now = time.monotonic()
@@ -114,7 +119,8 @@ class Batcher:
 
     def _is_company(self) -> bool:
         """Whether as many wait as can be hoped for: an even share of the crowd, or all of it that is not under way."""
-        hoped = min(GROUP, math.ceil(self._crowd / self._places), self._crowd - self._under_way)
+        crowd = max(self._crowds)
+        hoped = min(GROUP, math.ceil(crowd / self._places), crowd - self._under_way)
         return len(self._waiting) + 1 >= hoped
 
     def _choose(self, first: Ask) -> list[Ask]:
@@ -139,7 +145,7 @@ class Batcher:
     def _leave(self, group: list[Ask]) -> None:
         """Give the place to the one that has waited longest, or leave it free."""
         with self._changed:
-            self._crowd = max(self._under_way + len(self._waiting), self._crowd * 3 // 4, 1)
+            self._crowds.append(self._under_way + len(self._waiting))
             self._under_way -= len(group)
             if not self._waiting:
                 self._free += 1
