@@ -106,12 +106,12 @@ async function readDetail(response) {
   }
 }
 
-// Retry-After is a number of seconds or a date (RFC 9110, 10.2.3).
+// Retry-After is a number of seconds or a date (RFC 9110, 10.2.3). Flask-Limiter rounds it down: 0 is up to a second.
 function readWait(header) {
   if (header === null) return null;
   const seconds = Number(header);
   const wait = Number.isNaN(seconds) ? (Date.parse(header) - Date.now()) / 1000 : seconds;
-  return Number.isNaN(wait) ? null : Math.max(0, wait);
+  return Number.isNaN(wait) ? null : Math.max(1, wait);
 }
 
 function readTimings(header) {
