@@ -3,8 +3,9 @@
 import hmac
 import secrets
 from hashlib import sha256
+from http import HTTPStatus
 
-from flask import Blueprint, Flask, current_app, g, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 from flask_limiter import Limiter
 
 from gateway.problems import Unauthorized
@@ -81,8 +82,16 @@ def protect(app: Flask, blueprints: list[Blueprint], settings: Settings) -> None
     app.before_request(recognise)
     if not settings.rate_limit:
         return
+    app.after_request(round_up_wait)  # the hooks run from the last to the first, so after the limiter's own
     limiter = Limiter(identify_client, app=app, storage_uri=settings.rate_limit_storage, headers_enabled=True)
     # One count over all routes, whichever a client takes.
     limit = limiter.shared_limit(settings.rate_limit, "gateway", error_message="too many requests; come again later")
     for blueprint in blueprints:
         limit(blueprint)
+
+
+def round_up_wait(response: Response) -> Response:
+    """Flask-Limiter rounds Retry-After down, to 0 in the last second: who came then would be refused again."""
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        response.headers["Retry-After"] = str(int(response.headers.get("Retry-After", "0")) + 1)
+    return response

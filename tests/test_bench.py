@@ -7,11 +7,11 @@ import psutil
 import pytest
 
 from bench.context import Context
-from bench.load import Plan
+from bench.load import Measured, Plan
 from bench.photos import write_photo
 from bench.report import README, compare, show_verdicts, write_section
 from bench.requests import cycle_photos, read_photos
-from bench.sections import SECTIONS
+from bench.sections import SECTIONS, overload
 from bench.sections.classifiers import write_repositories
 from bench.sections.profile import count_innermost
 from bench.service import SAMPLE, Service, start_service
@@ -68,6 +68,21 @@ def test_limit_and_service_take_turns(triton_url, tmp_path):
     verdicts = show_verdicts(context.verdicts)
     assert "| rate | ≥ 0.5 | 0.40 | **no** |" in verdicts
     assert "| p99 | ≤ 0.5 | 0.40 | yes |" in verdicts
+
+
+def test_goodput_under_overload_is_of_the_peak_of_its_round():
+    peak = [Measured(rate, 200, 400, 0) for rate in (100, 50)]
+    over = [Measured(rate, 300, 900, 0, refused=100, refusal=2.0) for rate in (80, 45)]
+    context = Context(Service("", "", psutil.Process()), (), 1.0, 2)
+    overload.judge({"peak": peak, "over": over}, context)
+    assert [(each.bound, each.value) for each in context.verdicts] == [("≥ 0.95", pytest.approx(0.85)), ("≤ 2400", 900)]
+    rows = overload.tabulate({"peak": peak, "over": over}, 1.0).splitlines()
+    assert rows[-1] == "| twice that rate, open loop | 62.5 | 900 | 0.62 | 2.00 | 0 |"
+    assert "bound" not in overload.describe({"peak": peak, "over": over}, [])
+    text = overload.describe(
+        {"peak": peak, "over": over, "beside": peak}, [Measured(50, 2, 3, 0, cpu=1, client_cpu=0.4)]
+    )
+    assert "1.00 of the peak. Such an answer takes 1.0 ms of the server and 0.4 ms of its client" in text
 
 
 def test_one_more_classifier_decodes_no_more(tmp_path):

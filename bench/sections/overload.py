@@ -1,13 +1,14 @@
 """Twice the load that the service can take."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from statistics import median
 
-from bench.context import Context
+from bench.context import Context, Run
 from bench.load import Measured
 from bench.peers.running import PeerUnavailable, start_peer
 from bench.peers.table import WEB_SERVER_ALONE
-from bench.report import make_table
+from bench.report import compare, make_table
 from bench.work import EVERYTHING
 
 CLIENTS_AT_PEAK = 32
@@ -16,46 +17,80 @@ CLIENTS = 256  # of the open loop; more than the service lets in
 
 
 def measure_overload(context: Context) -> str:
-    """The peak by a closed loop, then twice its rate by an open loop: latency counts from when a request is due."""
-    peak = run_middle(context.gateway("raw", EVERYTHING, CLIENTS_AT_PEAK), context)
+    """The peak by a closed loop, and twice its rate by an open loop: latency counts from when a request is due. The
+    bound is the peak beside a bare Flask that takes all that has to be refused."""
     seconds = context.seconds * 3
-    over = run_middle(context.gateway("raw", EVERYTHING, CLIENTS, rate=2 * peak.rate, seconds=seconds), context)
-    refused = over.refused / (over.rate * seconds + over.refused)
+    peak = context.gateway("raw", EVERYTHING, CLIENTS_AT_PEAK, seconds=seconds)
+    rate = peak().rate
+    runs = {"peak": peak, "over": context.gateway("raw", EVERYTHING, CLIENTS, rate=2 * rate, seconds=seconds)}
+    refusals: list[Measured] = []
+    with ExitStack() as stack:
+        with suppress(PeerUnavailable):  # there is no bound then
+            url, process = stack.enter_context(start_peer(WEB_SERVER_ALONE, context.work(EVERYTHING)))
+            refuse = context.load("raw", url, CLIENTS, rate=rate, seconds=seconds, pid=process.pid)
+            runs["beside"] = lambda: run_beside(peak, refuse, refusals)
+        measured = context.measure_in_turns(runs)
+    judge(measured, context)
+    return f"{tabulate(measured, seconds)}\n\n{describe(measured, refusals)}"
+
+
+def run_beside(peak: Run, refuse: Run, refusals: list[Measured]) -> Measured:
+    """The peak while `refuse` runs, which is noted in `refusals`."""
+    with ThreadPoolExecutor() as pool:
+        refused = pool.submit(refuse)
+        measured = peak()
+        refusals.append(refused.result())
+    return measured
+
+
+def judge(measured: dict[str, list[Measured]], context: Context) -> None:
+    peak, over = measured["peak"], measured["over"]
+    bound = QUEUE_SECONDS * 1000 + middle(peak, "p99")
+    context.expect_at_least("goodput at twice the peak's load, of the peak", 0.95, compare(over, peak))
+    context.expect_at_most(
+        "p99 ms at twice the peak's load: queue time-out and service time", round(bound), middle(over, "p99")
+    )
+
+
+def tabulate(measured: dict[str, list[Measured]], seconds: float) -> str:
+    peak, over = measured["peak"], measured["over"]
+    refused = median(each.refused / (each.rate * seconds + each.refused) for each in over)
     rows = [
-        [f"{CLIENTS_AT_PEAK} clients, closed loop", peak.rate, peak.p99, "–", "–", peak.failed],
-        ["twice that rate, open loop", over.rate, over.p99, refused, over.refusal, over.failed],
+        [f"{CLIENTS_AT_PEAK} clients, closed loop", middle(peak, "rate"), middle(peak, "p99"), "–", "–", count(peak)],
+        [
+            "twice that rate, open loop",
+            middle(over, "rate"),
+            middle(over, "p99"),
+            refused,
+            middle(over, "refusal"),
+            count(over),
+        ],
     ]
     head = ["everything", "good photos/s", "p99 ms of good answers", "share refused", "median ms to refuse", "failed"]
-    why = f" First failure: `{over.why[:150]}`." if over.why else ""
-    goodput, bound = over.rate / peak.rate, QUEUE_SECONDS * 1000 + peak.p99
-    context.expect_at_least("goodput at twice the peak's load, of the peak", 0.95, goodput)
-    context.expect_at_most("p99 ms at twice the peak's load: queue time-out and service time", round(bound), over.p99)
+    return make_table(head, rows)
+
+
+def describe(measured: dict[str, list[Measured]], refusals: list[Measured]) -> str:
+    peak, over = measured["peak"], measured["over"]
+    why = next((f" First failure: `{each.why[:150]}`." for each in over if each.why), "")
+    text = (
+        f"Goodput under overload is {compare(over, peak):.2f} of the peak. The clients run on the same cores: at twice "
+        f"the peak's rate they take {middle(over, 'client_cpu'):.1f} ms of processor time per good answer, "
+        f"{middle(peak, 'client_cpu'):.1f} ms at the peak.{why}"
+    )
+    if not refusals:
+        return text
     return (
-        make_table(head, rows)
-        + f"\n\nGoodput under overload is {goodput:.2f} of the peak. The clients run on the same "
-        f"cores: at twice the peak's rate they take {over.client_cpu:.1f} ms of processor time per good answer, "
-        f"{peak.client_cpu:.1f} ms at the peak.{why}{describe_bound(context, peak)}"
+        f"{text}\n\nThe bound: the clients of the peak beside a bare Flask with gunicorn, which answers as many more "
+        f"requests with a constant, get {compare(measured['beside'], peak):.2f} of the peak. Such an answer takes "
+        f"{middle(refusals, 'cpu'):.1f} ms of the server and {middle(refusals, 'client_cpu'):.1f} ms of its client."
     )
 
 
-def describe_bound(context: Context, peak: Measured) -> str:
-    """What is left of the peak when a bare Flask takes the requests that have to be refused, and does nothing else."""
-    try:
-        with start_peer(WEB_SERVER_ALONE, context.work(EVERYTHING)) as (url, process), ThreadPoolExecutor() as pool:
-            refuse = context.load("raw", url, CLIENTS, rate=peak.rate, seconds=context.seconds * 3, pid=process.pid)
-            refused = pool.submit(refuse)
-            beside = context.gateway("raw", EVERYTHING, CLIENTS_AT_PEAK, seconds=context.seconds * 2)()
-            cost = refused.result()
-    except PeerUnavailable:
-        return ""
-    return (
-        "\n\nThe bound: the clients of the peak beside a bare Flask with gunicorn, which answers as many more requests "
-        f"with a constant, get {beside.rate / peak.rate:.2f} of the peak. Such an answer takes {cost.cpu:.1f} ms "
-        f"of the server and {cost.client_cpu:.1f} ms of its client; no gateway of Flask refuses for less."
-    )
+def middle(rounds: list[Measured], name: str) -> float:
+    return median(getattr(each, name) for each in rounds)
 
 
-def run_middle(run: Callable[[], Measured], context: Context) -> Measured:
-    """The round with the middle rate."""
-    rounds = sorted((run() for _ in range(max(1, context.rounds // 2))), key=lambda each: each.rate)
-    return rounds[len(rounds) // 2]
+def count(rounds: list[Measured]) -> int:
+    """Requests that failed."""
+    return sum(each.failed for each in rounds)

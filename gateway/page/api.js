@@ -106,7 +106,7 @@ async function readDetail(response) {
   }
 }
 
-// Retry-After is a number of seconds or a date (RFC 9110, 10.2.3). Flask-Limiter rounds it down: 0 is up to a second.
+// Retry-After is a number of seconds or a date (RFC 9110, 10.2.3); a second at least, also where a proxy says 0.
 function readWait(header) {
   if (header === null) return null;
   const seconds = Number(header);
