@@ -11,7 +11,7 @@ from bench.load import Measured, Plan
 from bench.photos import write_photo
 from bench.report import README, compare, show_verdicts, write_section
 from bench.requests import cycle_photos, read_photos
-from bench.sections import SECTIONS, overload
+from bench.sections import SECTIONS, noise, overload
 from bench.sections.classifiers import write_repositories
 from bench.sections.profile import count_innermost
 from bench.service import SAMPLE, Service, start_service
@@ -68,6 +68,10 @@ def test_limit_and_service_take_turns(triton_url, tmp_path):
     verdicts = show_verdicts(context.verdicts)
     assert "| rate | ≥ 0.5 | 0.40 | **no** |" in verdicts
     assert "| p99 | ≤ 0.5 | 0.40 | yes |" in verdicts
+
+
+def test_noise_is_the_range_of_the_medians_of_a_comparison():
+    assert noise.find_range([0.5, 1.0, 1.1, 0.9, 0.2, 0.95, 1.2, 9.0, 1.1]) == [0.9, 1.2]
 
 
 def test_goodput_under_overload_is_of_the_peak_of_its_round():

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from bench.context import Context
 from bench.sections.classifiers import measure_classifiers
 from bench.sections.endurance import measure_memory, measure_start
+from bench.sections.noise import measure_noise
 from bench.sections.overload import measure_overload
 from bench.sections.peers import measure_peers
 from bench.sections.profile import measure_profile
@@ -28,5 +29,6 @@ SECTIONS: dict[str, Callable[[Context], str]] = {
     "overload": measure_overload,
     "memory": measure_memory,
     "start": measure_start,
+    "noise": measure_noise,
     "peers": measure_peers,
 }
