@@ -110,7 +110,7 @@ def test_rate_limit_is_per_key(open_gateway):
 
 
 def test_who_waits_as_long_as_the_rate_limit_says_is_let_in(open_gateway):
-    client = open_gateway(rate_limit="1 per second")
+    client = open_gateway(rate_limit="1 per 2 seconds")
     assert client.get("/v1/models").status_code == 200
     refused = client.get("/v1/models")
     assert refused.status_code == 429
