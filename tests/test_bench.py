@@ -71,7 +71,9 @@ def test_limit_and_service_take_turns(triton_url, tmp_path):
 
 
 def test_noise_is_the_range_of_the_medians_of_a_comparison():
-    assert noise.find_range([0.5, 1.0, 1.1, 0.9, 0.2, 0.95, 1.2, 9.0, 1.1]) == [0.9, 1.2]
+    one = [Measured(100, 1, 1, 0)] * 9
+    other = [Measured(rate, 1, 1, 0) for rate in (50, 100, 110, 90, 20, 95, 120, 900, 110)]
+    assert noise.find_range(one, other, "rate") == (0.9, 1.2)
 
 
 def test_goodput_under_overload_is_of_the_peak_of_its_round():

@@ -1,9 +1,8 @@
 """The service against itself: what a ratio to a peer has to differ from one by, before it means something."""
 
-from statistics import median
-
 from bench.context import SATURATION, Context
-from bench.report import make_table
+from bench.load import Measured
+from bench.report import compare, make_table
 from bench.sections.peers import ROUNDS, SECONDS
 from bench.work import ATTRIBUTES, EVERYTHING
 
@@ -17,14 +16,13 @@ def measure_noise(context: Context) -> str:
     for workload, clients in ((ATTRIBUTES, SATURATION), (EVERYTHING, SATURATION), (EVERYTHING, 64)):
         run = context.gateway("raw", workload, clients, seconds=SECONDS)
         measured = context.measure_in_turns({"one": run, "other": run}, ROUNDS * COMPARISONS)
-        rows.append([workload, clients])
-        for name in ("rate", "p99"):
-            pairs = zip(measured["one"], measured["other"], strict=True)
-            rows[-1] += find_range([getattr(other, name) / getattr(one, name) for one, other in pairs])
+        ranges = [find_range(measured["one"], measured["other"], name) for name in ("rate", "p99")]
+        rows.append([workload, clients, *ranges[0], *ranges[1]])
     return make_table(HEAD, rows)
 
 
-def find_range(ratios: list[float]) -> list[float]:
-    """The least and the most of the medians that a comparison of ROUNDS rounds would have reported."""
-    medians = [median(ratios[start : start + ROUNDS]) for start in range(0, len(ratios), ROUNDS)]
-    return [min(medians), max(medians)]
+def find_range(one: list[Measured], other: list[Measured], name: str) -> tuple[float, float]:
+    """The least and the most that comparisons of ROUNDS rounds each would have reported."""
+    starts = range(0, len(one), ROUNDS)
+    ratios = [compare(other[start : start + ROUNDS], one[start : start + ROUNDS], name) for start in starts]
+    return min(ratios), max(ratios)

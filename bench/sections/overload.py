@@ -8,7 +8,7 @@ from bench.context import Context, Run
 from bench.load import Measured
 from bench.peers.running import PeerUnavailable, start_peer
 from bench.peers.table import WEB_SERVER_ALONE
-from bench.report import compare, make_table
+from bench.report import compare, make_table, summarise
 from bench.work import EVERYTHING
 
 CLIENTS_AT_PEAK = 32
@@ -55,17 +55,13 @@ def judge(measured: dict[str, list[Measured]], context: Context) -> None:
 def tabulate(measured: dict[str, list[Measured]], seconds: float) -> str:
     peak, over = measured["peak"], measured["over"]
     refused = median(each.refused / (each.rate * seconds + each.refused) for each in over)
-    rows = [
-        [f"{CLIENTS_AT_PEAK} clients, closed loop", middle(peak, "rate"), middle(peak, "p99"), "–", "–", count(peak)],
-        [
-            "twice that rate, open loop",
-            middle(over, "rate"),
-            middle(over, "p99"),
-            refused,
-            middle(over, "refusal"),
-            count(over),
-        ],
-    ]
+    rows = []
+    for name, rounds, cells in (
+        (f"{CLIENTS_AT_PEAK} clients, closed loop", peak, ["–", "–"]),
+        ("twice that rate, open loop", over, [refused, middle(over, "refusal")]),
+    ):
+        rate, _, p99, _, failed = summarise(rounds)
+        rows.append([name, rate, p99, *cells, failed])
     head = ["everything", "good photos/s", "p99 ms of good answers", "share refused", "median ms to refuse", "failed"]
     return make_table(head, rows)
 
@@ -89,8 +85,3 @@ def describe(measured: dict[str, list[Measured]], refusals: list[Measured]) -> s
 
 def middle(rounds: list[Measured], name: str) -> float:
     return median(getattr(each, name) for each in rounds)
-
-
-def count(rounds: list[Measured]) -> int:
-    """Requests that failed."""
-    return sum(each.failed for each in rounds)
