@@ -18,7 +18,7 @@ from export.wiring import STEP_BATCH, Served, Wiring, add_tensor
 
 
 def write_ensemble(served: Served, ensembles: Path, instances: int = 2) -> None:
-    """Every config of the ensemble's side, of the steps that some model needs, and the vocabularies beside the caption step."""
+    """The configs of the steps that some model needs, and the vocabularies beside the caption step."""
     configs = {config.name: config for config in ensemble_configs(served, instances)}
     for step in STEPS - configs.keys():
         # Serving passes over a folder without a config.

@@ -28,7 +28,7 @@ def check_entry(model: Model, models: Sequence[Model]) -> None:
 
 
 def step_config(served: Served) -> pb.ModelConfig | None:
-    """The step's config, if some model looks at regions; it knows of each model where it looks, in which geometry, and how many at a time."""
+    """The step's config, if some model looks at regions: where each looks, in which geometry, how many at a time."""
     models = _describe(served)
     if not models:
         return None

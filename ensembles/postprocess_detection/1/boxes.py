@@ -20,7 +20,10 @@ class Detections:
 
 
 def read_end_to_end(predictions: np.ndarray, score_floor: float, most: int) -> Detections:
-    """The best `most` of predictions FP32 [K,6] (x1, y1, x2, y2, score, class), as YOLO26 and YOLOv10 give them; no NMS needed."""
+    """The best `most` of predictions FP32 [K,6] (x1, y1, x2, y2, score, class), as YOLO26 and YOLOv10 give them.
+
+    They need no NMS.
+    """
     kept = predictions[predictions[:, 4] >= score_floor]
     order = np.argsort(-kept[:, 4], kind="stable")[:most]
     kept = kept[order]
@@ -28,7 +31,8 @@ def read_end_to_end(predictions: np.ndarray, score_floor: float, most: int) -> D
 
 
 def read_raw(predictions: np.ndarray, score_floor: float, iou: float, most: int) -> Detections:
-    """The best `most` of predictions FP32 [4+classes, anchors] (cx, cy, w, h, class scores) of YOLOv8 and YOLO11; NMS per class."""
+    """The best `most` of predictions FP32 [4+classes, anchors] (cx, cy, w, h, class scores), as YOLOv8 and YOLO11
+    give them; NMS per class."""
     scores = predictions[4:].max(axis=0)
     anchors = np.flatnonzero(scores >= score_floor)
     anchors = anchors[np.argsort(-scores[anchors], kind="stable")[:MAX_CANDIDATES]]
@@ -44,7 +48,8 @@ def to_xyxy(boxes: np.ndarray) -> np.ndarray:
 
 
 def suppress(candidates: Detections, iou: float, most: int) -> np.ndarray:
-    """Class-aware greedy non-maximum suppression over candidates sorted by score; indices of at most `most` survivors."""
+    """Class-aware greedy non-maximum suppression over candidates sorted by score; indices of the best
+    `most` survivors."""
     boxes, labels = candidates.boxes, candidates.labels
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     left = np.arange(len(boxes))

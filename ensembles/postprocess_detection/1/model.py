@@ -1,8 +1,8 @@
 """postprocess_detection: a detector's predictions to the best 300 boxes on the upright original.
 
 Inputs MODEL BYTES [1], whose head it is, PREDICTIONS FP32, TRANSFORM FP32 [6] of preprocess.
-Outputs BOXES FP32 [300,4] xyxy, SCORES FP32 [300] best first, LABELS INT32 [300]; rows beyond the last box have score 0,
-label -1. REGION_BOXES FP32 [300,6] has all three in one row: x1, y1, x2, y2, score, label.
+Outputs BOXES FP32 [300,4] xyxy, SCORES FP32 [300] best first, LABELS INT32 [300]; rows beyond the last box have
+score 0, label -1. REGION_BOXES FP32 [300,6] has all three in one row: x1, y1, x2, y2, score, label.
 """
 
 import json
