@@ -15,7 +15,6 @@ from contract.answer import (
     Sentence,
     Tensors,
     is_finite,
-    read_regions,
     read_result,
     read_size,
 )
@@ -71,7 +70,8 @@ def describe_photo(filename: str | None, row: Tensors, cards: Sequence[Card], sh
 def describe_regions(card: Card, row: Tensors, objects: list[dict], shown: ObjectFilter) -> None:
     """Write what a model with a region says about each of a detector's `objects` into them; null where it did not
     look."""
-    task, results = find_task(card), read_regions(card, row)
+    task, results = find_task(card), read_result(card, row)
+    assert isinstance(results, list)
     for each in objects:
         result = results[each["index"]] if each["index"] < len(results) else None
         each.setdefault(task.section, {})[card.name] = None if result is None else task.describe(result, shown)
@@ -88,12 +88,13 @@ def remove_indices(photo: dict, cards: Sequence[Card]) -> dict:
 
 def read_main(card: Card, row: Tensors, cards: Sequence[Card]) -> Result | None:
     """What a model says about a photo; with a region, about the largest box that it looked at, None without one."""
-    if card.region is None:
-        return read_result(card, row)
-    detector = next(each for each in cards if each.name == card.region.of)
+    result = read_result(card, row)
+    if not isinstance(result, list):
+        return result
+    detector = next(each for each in cards if card.region and each.name == card.region.of)
     boxes = row[detector.outputs[0]]
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).tolist()
-    looked = [(area, result) for area, result in zip(areas, read_regions(card, row), strict=False) if result]
+    looked = [(area, each) for area, each in zip(areas, result, strict=False) if each]
     return max(looked, key=itemgetter(0), default=(0, None))[1]
 
 
