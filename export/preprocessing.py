@@ -1,16 +1,14 @@
-"""The ensemble steps' own code, for everything here that needs pixels or boxes as the service sees them."""
+"""Pixels as the service's networks see them."""
 
 import numpy as np
 
-from contract.pixels import MAX_PIXELS, load_module, load_step, picture
-from export.manifest import Model
-
-boxes = load_step("postprocess_detection", "boxes")
+from contract.pixels import MAX_PIXELS, Geometry, picture
+from export.entry import Model
 
 
 def geometry_of(model: Model):
     """The preprocess step's `Geometry` of a manifest entry."""
-    return picture.Geometry(**model.geometry.model_dump(mode="json"))
+    return Geometry(**model.geometry.model_dump(mode="json"))
 
 
 def load_pixels(data: bytes, model: Model) -> np.ndarray:
