@@ -26,6 +26,7 @@ FILTERS = {
 PICKING = ("nearest", "bilinear")  # take single pixels of the original, and so need it decoded in full
 MODES = ("stretch", "letterbox", "center_crop")
 LETTERBOX_GREY = (114, 114, 114)  # the padding that YOLO models are trained with
+MOST_SCALED = 2**26  # pixels; a strip of 65535 x 1 would be scaled to 15 million x 224 before its middle is cut out
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
@@ -67,7 +68,7 @@ class Geometry:
         return self._cover(width, height)
 
     def _cover(self, width: int, height: int) -> tuple[int, int]:
-        """The longer side is cut off, not rounded: torchvision 0.28, `_compute_resized_image_output_size`."""
+        """The longer side is cut off, not rounded: torchvision 0.28, `_compute_resized_output_size`."""
         shorter = self.resize or max(self.width, self.height)
         if width <= height:
             return shorter, int(shorter * height / width)
@@ -93,18 +94,32 @@ class Geometry:
         scale = scaled[0] / width, scaled[1] / height
         return np.array([*scale, *self.offset(scaled), width, height], dtype=np.float32)
 
-    def place(self, scaled: Image.Image) -> Image.Image:
-        """The resized picture, padded or cropped to width and height."""
-        if scaled.size == (self.width, self.height):
-            return scaled
+    def fit(self, pixels: Image.Image, box: Box, size: tuple[int, int]) -> Image.Image:
+        """The part `box` of the upright pixels, which shows an original of the size (width, height), in the geometry."""
+        scaled = self.scaled_size(*size)
+        if self.mode == "center_crop" and scaled[0] * scaled[1] > MOST_SCALED:
+            return resize(pixels, (self.width, self.height), self.resample, self._cropped(box, scaled))
+        image = resize(pixels, scaled, self.resample, box)
+        if scaled == (self.width, self.height):
+            return image
         canvas = Image.new("RGB", (self.width, self.height), LETTERBOX_GREY)
-        canvas.paste(scaled, self.offset(scaled.size))
+        canvas.paste(image, self.offset(scaled))
         return canvas
 
+    def _cropped(self, box: Box, scaled: tuple[int, int]) -> Box:
+        """The part of `box` that is left after the crop: by rounding not the same pixels, but next to them."""
+        across, down = (box[2] - box[0]) / scaled[0], (box[3] - box[1]) / scaled[1]
+        left, top = self.offset(scaled)
+        left, top = box[0] - left * across, box[1] - top * down
+        return left, top, min(left + self.width * across, box[2]), min(top + self.height * down, box[3])
 
-def resize(image: Image.Image, size: tuple[int, int], resample: str, box: Box | None = None) -> Image.Image:
-    """The part `box` of the image (default: all of it) in `size` (width, height)."""
-    if resample == "bilinear":
-        matrix = (image.width / size[0], 0, 0, 0, image.height / size[1], 0)
-        return image.transform(size, Image.Transform.AFFINE, matrix, FILTERS[resample])
-    return image.resize(size, FILTERS[resample], box)
+
+def resize(image: Image.Image, size: tuple[int, int], resample: str, box: Box) -> Image.Image:
+    """The part `box` of the image in `size` (width, height)."""
+    if image.size == size and box == (0, 0, *size):
+        return image
+    if resample != "bilinear":
+        return image.resize(size, FILTERS[resample], box)
+    left, top, right, bottom = box
+    matrix = ((right - left) / size[0], 0, left, 0, (bottom - top) / size[1], top)
+    return image.transform(size, Image.Transform.AFFINE, matrix, FILTERS[resample])

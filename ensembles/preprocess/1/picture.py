@@ -89,18 +89,13 @@ class Picture:
 
     def fit(self, geometry: Geometry) -> np.ndarray:
         """UINT8 [H,W,3] RGB in the geometry."""
-        return np.asarray(geometry.place(self._resize(geometry.scaled_size(*self.size), geometry.resample)))
+        return np.asarray(geometry.fit(self.pixels, self.box, self.size))
 
     def shrink(self, longest: int) -> np.ndarray:
         """UINT8 [h,w,3] RGB, the longer side at most `longest` pixels; never enlarged."""
         ratio = min(1.0, longest / max(self.size))
         size = max(1, round(self.size[0] * ratio)), max(1, round(self.size[1] * ratio))
-        return np.asarray(self._resize(size, "antialias"))
-
-    def _resize(self, size: tuple[int, int], resample: str) -> Image.Image:
-        if self.pixels.size == self.size == size:
-            return self.pixels
-        return resize(self.pixels, size, resample, self.box)
+        return np.asarray(resize(self.pixels, size, "antialias", self.box))
 
 
 def decode(data: bytes, geometries: list[Geometry], max_pixels: int, longest: int = 0) -> Picture:
