@@ -37,7 +37,7 @@ def encode(image: Image.Image, format: str = "PNG", **options) -> bytes:
 
 
 def tag(number: int, kind: int, value: bytes, count: int = 1) -> tuple[int, bytes]:
-    """An entry of a TIFF directory (TIFF 6.0, page 14), little-endian: `value` is what stands in its last four bytes."""
+    """An entry of a little-endian TIFF directory (TIFF 6.0, page 14); `value` stands in its last four bytes."""
     return number, struct.pack("<HHI", number, kind, count) + value.ljust(4, b"\0")
 
 

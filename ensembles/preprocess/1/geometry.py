@@ -95,7 +95,7 @@ class Geometry:
         return np.array([*scale, *self.offset(scaled), width, height], dtype=np.float32)
 
     def fit(self, pixels: Image.Image, box: Box, size: tuple[int, int]) -> Image.Image:
-        """The part `box` of the upright pixels, which shows an original of the size (width, height), in the geometry."""
+        """The part `box` of the upright pixels, which shows an original of `size` (width, height), in the geometry."""
         scaled = self.scaled_size(*size)
         if self.mode == "center_crop" and scaled[0] * scaled[1] > MOST_SCALED:
             return resize(pixels, (self.width, self.height), self.resample, self._cropped(box, scaled))

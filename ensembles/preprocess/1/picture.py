@@ -136,7 +136,7 @@ def _open(data: bytes) -> Image.Image:
     try:
         return open_image(io.BytesIO(data), formats=FORMATS)
     except Exception:
-        # libavif and Pillow refuse an AVIF file whose EXIF they cannot read or write again. Nothing in it is needed here.
+        # An AVIF file whose EXIF libavif and Pillow cannot read or write again? Nothing in it is needed here.
         return open_image(io.BytesIO(AVIF_EXIF_ITEM.sub(rb"\1none", data)), formats=("AVIF",))
 
 
