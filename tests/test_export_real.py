@@ -8,7 +8,7 @@ import torch
 import tritonclient.grpc as triton
 from PIL import Image
 
-from export.frameworks import load_source
+from export.checkpoint import load_source
 from export.graph import normalise
 from export.manifest import load_manifest
 from export.preprocessing import load_pixels

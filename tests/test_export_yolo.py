@@ -8,9 +8,9 @@ import torch
 import tritonclient.grpc as triton
 from PIL import Image
 
-from export.manifest import ROOT
+from export.entry import ROOT
 from export.parity import SAMPLE
-from export.preprocessing import boxes
+from export.tasks.detection import boxes
 from tests import checkpoints, yolo
 from tests.serving_process import serve_exported
 from tests.test_export import run
@@ -94,7 +94,7 @@ def test_suppression_is_that_of_ultralytics():
     raw = random.uniform(0, 1, (4 + 3, 400)).astype(np.float32) ** 2
     raw[:2], raw[2:4] = random.uniform(20, 300, (2, 400)), random.uniform(10, 90, (2, 400))
     (expected,) = non_max_suppression(torch.from_numpy(raw[None]), conf_thres=0.25, iou_thres=0.7)
-    found = boxes.read_raw(raw, 0.25, 0.7)
+    found = boxes.read_raw(raw, 0.25, 0.7, 300)
     assert len(found.scores) > 100
     np.testing.assert_allclose(found.boxes, expected[:, :4], atol=1e-3)
     np.testing.assert_allclose(found.scores, expected[:, 4])
