@@ -34,3 +34,4 @@ load_step("preprocess", "geometry")  # which picture imports
 picture = load_step("preprocess", "picture")
 BadImage = picture.BadImage
 Geometry = picture.Geometry
+open_upright = picture.open_upright

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     Photo = str | Path | bytes | Image
 
-SUFFIXES = frozenset(".jpg .jpeg .png .webp .gif .bmp .tif .tiff .avif .heic .heif .hif .jp2 .ppm".split())
+FORMATS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "hif", "jp2", "ppm"]
+SUFFIXES = frozenset(f".{name}" for name in FORMATS)
 ORIENTATION_TAG = 0x0112  # EXIF's
 PNG_MODES = frozenset(["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B"])
 UNWRITABLE = {"HSV": "RGB", "La": "LA", "RGBa": "RGBA"}  # modes that no file has, and what they are sent as
