@@ -75,6 +75,23 @@ def test_every_container_ends_upright(container, orientation):
     assert difference(small, gradient(40, 24)) < 4
 
 
+def test_the_real_server_gives_the_upright_size_and_the_same_answer(analyze, sample_photo):
+    """All containers in batches of eight, each photo turned another way."""
+    upright = picture.open_upright(sample_photo, 10**8).crop((0, 0, 512, 400))
+    turned = [
+        CONTAINERS[container](store(upright, 2 + number % 7), 2 + number % 7)
+        for number, container in enumerate(CONTAINERS)
+        if container != "HEIC"
+    ]
+    straight = analyze(encode(upright), outputs=["smiling"])["smiling"]
+    for batch in (turned[:8], turned[8:]):
+        tensors = analyze(*batch, outputs=["IMAGE_SIZE", "smiling"])
+        assert tensors["IMAGE_SIZE"].tolist() == [[512, 400]] * len(batch)
+        assert np.abs(tensors["smiling"] - straight).max() < 0.02
+    heic = analyze((HEIC / "orientation_6.heic").read_bytes(), outputs=["IMAGE_SIZE"])
+    assert heic["IMAGE_SIZE"].tolist() == [[80, 48]]
+
+
 @pytest.mark.parametrize("kind", ["Landscape", "Portrait"])
 @pytest.mark.parametrize("name", range(9))
 def test_real_photos_in_all_orientations_agree(shared_data, kind, name):

@@ -61,8 +61,8 @@ HEIF_SIZE = re.compile(rb"ispe\0{4}(.{8})", re.DOTALL)  # ISO/IEC 23008-12, 6.5.
 # A reduced decode keeps at least this many times the pixels that a geometry needs (Pillow's thumbnails: 2). With fewer,
 # the decoder's coarse filter shows, and a network's answer depends on which others were asked along with it.
 GAP = 3
-PHOTOMETRIC_TAG, BITS_TAG = 262, 258  # TIFF
-DEPTHS = (255, 65535, 2**32 - 1)  # the largest values of integers of 8, 16 and 32 bits
+PHOTOMETRIC_TAG = 262  # TIFF
+DEPTHS = (255, 4095, 65535, 2**32 - 1)  # the largest integers of 8, 12, 16 and 32 bits
 
 # Pillow's own bomb check warns at half its limit; the limit here is the caller's `max_pixels`.
 Image.MAX_IMAGE_PIXELS = None
@@ -225,7 +225,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def _from_deep(image: Image.Image) -> Image.Image:
     """Grey of 16 or 32 bits to 8, the transparent value to white."""
     values = np.asarray(image).astype(np.float32)
-    light = values / _find_white(image, values)
+    light = values / _find_white(image.mode, values)
     if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == 0:  # white is zero, which Pillow minds up to 8 bits only
         light = 1 - light
     if "transparency" in image.info:
@@ -233,15 +233,12 @@ def _from_deep(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(255 * np.clip(np.nan_to_num(light), 0, 1)).astype(np.uint8))
 
 
-def _find_white(image: Image.Image, values: np.ndarray) -> float:
-    """The value that stands for white: by the bits of a sample, or the least usual one that is not below the values."""
-    if image.mode.startswith("I;16"):
-        bits = getattr(image, "tag_v2", {}).get(BITS_TAG, (16,))[0]
-        return 2.0**bits - 1
+def _find_white(mode: str, values: np.ndarray) -> float:
+    """The value that stands for white: the least usual one that is not below the values. Files do not tell; what a
+    camera of 12 bits sees is often stored in 16 as it is."""
+    usual = {"F": (1, *DEPTHS), "I": DEPTHS}.get(mode, DEPTHS[1:])
     largest = values.max(initial=0, where=np.isfinite(values))
-    if image.mode == "F" and largest <= 1:
-        return 1.0
-    return next((depth for depth in DEPTHS if largest <= depth), largest)
+    return next((white for white in usual if largest <= white), largest)
 
 
 def _describe_failure(image: Image.Image, data: bytes, error: Exception) -> str:
