@@ -2,7 +2,6 @@
 
 import errno
 import socket
-from dataclasses import replace
 from typing import Any
 
 from serving.errors import PortInUse, SettingsError
@@ -20,7 +19,7 @@ def claim_ports(settings: Settings) -> Settings:
     if len(set(claimed.values())) < len(claimed):
         pairs = ", ".join(f"{flag(name)} {port}" for name, port in claimed.items())
         raise SettingsError(f"two endpoints share one port: {pairs}")
-    return replace(settings, **claimed)
+    return settings.model_copy(update=claimed)
 
 
 def used_ports(settings: Settings) -> dict[str, str]:

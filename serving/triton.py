@@ -3,6 +3,7 @@
 import math
 import os
 import secrets
+import shlex
 import sys
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -48,6 +49,7 @@ def prepare_triton(settings: Settings, installation: Installation, directory: Pa
         *endpoint_options(settings, secret),
         *backend_options(installation, directory, shm_prefix),
         *cache_options(settings, installation),
+        *shlex.split(settings.triton_flags),
         # Triton 24.10 waits this long for nothing once a model has failed to reload.
         f"--exit-timeout-secs={math.ceil(settings.stop_timeout)}",
         # The wheel runs networks on the CPU: without these Triton warns that it finds no GPU.
