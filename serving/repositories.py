@@ -35,6 +35,12 @@ def list_models(repositories: Iterable[Path]) -> list[str]:
     return sorted(folders, key=lambda name: (read_role(folders[name]), name))
 
 
+def list_networks(repository: Path) -> list[Path]:
+    """Folders of the models that are no Python step and no ensemble."""
+    folders = [config.parent for config in sorted(repository.glob("*/config.pbtxt"))]
+    return [folder for folder in folders if read_role(folder) is Role.NETWORK]
+
+
 def read_role(folder: Path) -> Role:
     """The role of a model by its config."""
     config = model_config_pb2.ModelConfig()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from serving.backend_directory import lay_out_backends, link_libraries
 from serving.errors import InstallationError, SettingsError
-from serving.fingerprint import TARGET, check_plans
 from serving.installation import Installation
+from serving.repositories import list_networks
 from serving.settings import Settings
 
 RESTRICTED_PROTOCOLS = "model-repository,shared-memory,trace,logging"
@@ -39,8 +39,7 @@ def prepare_triton(settings: Settings, installation: Installation, directory: Pa
     """Lay out what Triton needs in `directory` (an empty folder) and say how to start it."""
     if installation.embedded:
         require_loopback(settings)
-    if settings.model_config_name == TARGET:
-        check_plans(settings.model_repository)
+    require_configs(settings)
     secret = settings.triton_secret or secrets.token_urlsafe(24)
     shm_prefix = f"serving_{os.getpid()}_"
     command = (
@@ -67,6 +66,22 @@ def require_loopback(settings: Settings) -> None:
         "and listens on this machine only",
         "Use NVIDIA's container for anything else (docker-compose.yml), or insist with --allow-public-triton.",
     )
+
+
+def require_configs(settings: Settings) -> None:
+    """Refuse a target that a network has no config for: Triton would serve it by its config for the CPU."""
+    name = settings.model_config_name
+    lacking = [
+        network.name
+        for repository in (settings.model_repository if name else ())
+        for network in list_networks(repository)
+        if not (network / "configs" / f"{name}.pbtxt").is_file()
+    ]
+    if lacking:
+        raise SettingsError(
+            f"--model-config-name={name}: there is no configs/{name}.pbtxt of {', '.join(lacking)}",
+            "`make export` writes those of `cuda`; export/README.md tells how those of `tensorrt` are made.",
+        )
 
 
 def repository_options(settings: Settings) -> list[str]:

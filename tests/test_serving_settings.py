@@ -10,8 +10,8 @@ from serving.installation import Installation, find_installation, require_numpy_
 from serving.ports import claim_ports
 from serving.repositories import list_models
 from serving.settings import Settings, flag, read_settings
-from serving.triton import endpoint_options, require_loopback
-from tests.tiny_networks import write_network
+from serving.triton import endpoint_options, require_configs, require_loopback
+from tests.tiny_networks import write_ensemble, write_network
 
 
 def test_flag_wins_over_environment(monkeypatch):
@@ -106,6 +106,17 @@ def test_port_zero_becomes_a_free_port_and_a_taken_one_is_named():
         claim_ports(settings)
     with pytest.raises(SettingsError, match="share one port"):
         claim_ports(settings.model_copy(update={"metrics_port": settings.grpc_port}))
+
+
+def test_target_that_a_network_lacks_is_refused(tmp_path):
+    for name in ("a", "b"):
+        write_network(tmp_path, name)
+    (tmp_path / "a/configs").mkdir()
+    (tmp_path / "a/configs/cuda.pbtxt").touch()
+    write_ensemble(tmp_path, "a")
+    with pytest.raises(SettingsError, match=r"--model-config-name=cuda: there is no configs/cuda\.pbtxt of b\n"):
+        require_configs(Settings(model_repository=(tmp_path,), model_config_name="cuda"))
+    require_configs(Settings(model_repository=(tmp_path,)))
 
 
 def test_numpy_2_is_refused(monkeypatch):

@@ -1,6 +1,7 @@
 """Starting, stopping, reloading and dying, with the real server and a tiny network."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,6 +111,8 @@ def test_installation_like_the_container_needs_no_backend_directory(repository, 
     lay_out_backends(wheel, tmp_path)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/tritonserver").symlink_to(wheel.binary)
+    (repository / "first/configs").mkdir()
+    shutil.copy(repository / "first/config.pbtxt", repository / "first/configs/cuda.pbtxt")
     environment = {
         "LD_LIBRARY_PATH": f"{wheel.libraries}:{link_libraries(tmp_path)}",
         "PATH": f"{python_directory()}:{os.environ['PATH']}",
