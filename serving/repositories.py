@@ -8,6 +8,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from serving.errors import SettingsError
+from serving.paths import require_plain
 
 
 class Role(IntEnum):
@@ -27,6 +28,7 @@ def list_models(repositories: Iterable[Path]) -> list[str]:
     for folder in (entry for repository in repositories for entry in sorted(repository.iterdir())):
         if not (folder / "config.pbtxt").is_file():
             continue
+        require_plain(Path(folder.name), "the name of the model")
         if folder.name in folders:
             raise SettingsError(
                 f"two model repositories have a model {folder.name!r}: {folders[folder.name]} and {folder}"

@@ -73,6 +73,9 @@ class Settings(
     stop_timeout: PositiveFloat = Field(
         10.0, description="seconds that Triton and the gateway may take to finish their requests"
     )
+    probe_interval: float = Field(
+        10.0, ge=0, description="seconds between photos that show whether Triton still answers; 0 sends none"
+    )
     verbose: bool = Field(False, description="print Triton's whole log, not only warnings and errors")
     # Not shown as a flag, as flags show in process lists.
     triton_secret: CliSuppress[str] = Field(

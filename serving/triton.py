@@ -12,6 +12,7 @@ from pathlib import Path
 from serving.backend_directory import lay_out_backends, link_libraries
 from serving.errors import InstallationError, SettingsError
 from serving.installation import Installation
+from serving.paths import make_plain, require_plain
 from serving.repositories import list_networks
 from serving.settings import Settings
 
@@ -33,18 +34,22 @@ class TritonLaunch:
     environment: dict[str, str]
     secret: str
     shm_prefix: str
+    files: tuple[int, ...] = ()
 
 
 def prepare_triton(settings: Settings, installation: Installation, directory: Path) -> TritonLaunch:
     """Lay out what Triton needs in `directory` (an empty folder) and say how to start it."""
+    require_plain(directory, "the folder for temporary files")
     if installation.embedded:
         require_loopback(settings)
+    else:
+        require_plain(installation.backends, "the folder of backends")
     require_configs(settings)
     secret = settings.triton_secret or secrets.token_urlsafe(24)
     shm_prefix = f"serving_{os.getpid()}_"
     command = (
         installation.binary,
-        *repository_options(settings),
+        *repository_options(settings, directory),
         *endpoint_options(settings, secret),
         *backend_options(installation, directory, shm_prefix),
         *cache_options(settings, installation),
@@ -84,9 +89,12 @@ def require_configs(settings: Settings) -> None:
         )
 
 
-def repository_options(settings: Settings) -> list[str]:
+def repository_options(settings: Settings, directory: Path) -> list[str]:
     """Explicit model control, so that SIGHUP can reload in the right order."""
-    options = [f"--model-repository={path.resolve()}" for path in settings.model_repository]
+    options = [
+        f"--model-repository={make_plain(path.resolve(), directory / f'repository_{number}')}"
+        for number, path in enumerate(settings.model_repository)
+    ]
     options += ["--model-control-mode=explicit", "--load-model=*", "--strict-readiness=true"]
     if settings.model_config_name:
         options.append(f"--model-config-name={settings.model_config_name}")
@@ -136,7 +144,8 @@ def make_environment(installation: Installation, directory: Path) -> dict[str, s
     """Environment of Triton and thereby of its Python-backend stubs."""
     environment = {**ALLOCATOR, **os.environ, **dict.fromkeys(SINGLE_THREADED, "1")}
     if installation.embedded:
-        libraries = [str(installation.libraries), str(link_libraries(directory))]
+        wheel = make_plain(installation.libraries, directory / "wheel_libraries")
+        libraries = [str(wheel), str(link_libraries(directory))]
         environment["LD_LIBRARY_PATH"] = join_paths(libraries, environment.get("LD_LIBRARY_PATH"))
         environment["PATH"] = join_paths([str(python_directory())], environment.get("PATH"))
     return environment

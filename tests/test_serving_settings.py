@@ -1,13 +1,12 @@
 """Flags and environment variables of `python -m serving`."""
 
-import socket
 from pathlib import Path
 
 import pytest
 
 from serving.errors import InstallationError, PortInUse, SettingsError
 from serving.installation import Installation, find_installation, require_numpy_1
-from serving.ports import claim_ports
+from serving.ports import take_ports
 from serving.repositories import list_models
 from serving.settings import Settings, flag, read_settings
 from serving.triton import endpoint_options, require_configs, require_loopback
@@ -97,15 +96,14 @@ def test_http_is_off_and_dangerous_protocols_are_locked():
 
 
 def test_port_zero_becomes_a_free_port_and_a_taken_one_is_named():
-    settings = claim_ports(Settings(grpc_port=0, metrics_port=0, gateway_port=0))
-    assert len({settings.grpc_port, settings.metrics_port, settings.gateway_port}) == 3
-    with (
-        socket.create_server(("127.0.0.1", settings.grpc_port)),
-        pytest.raises(PortInUse, match=str(settings.grpc_port)),
-    ):
-        claim_ports(settings)
-    with pytest.raises(SettingsError, match="share one port"):
-        claim_ports(settings.model_copy(update={"metrics_port": settings.grpc_port}))
+    settings, gateway = take_ports(Settings(grpc_port=0, metrics_port=0, gateway_port=0))
+    with gateway:
+        assert len({settings.grpc_port, settings.metrics_port, settings.gateway_port}) == 3
+        assert gateway.getsockname() == ("127.0.0.1", settings.gateway_port)
+        with pytest.raises(PortInUse, match=f"port {settings.gateway_port} on 127.0.0.1 is in use"):
+            take_ports(settings)
+    with pytest.raises(PortInUse, match="another endpoint of this one"):
+        take_ports(settings.model_copy(update={"metrics_port": settings.grpc_port}))
 
 
 def test_target_that_a_network_lacks_is_refused(tmp_path):
