@@ -130,8 +130,10 @@ class Supervisor:
     def _revive_triton(self, death: ServingError) -> None:
         """Start Triton until it is ready again, with growing pauses; the gateway answers 503 meanwhile."""
         died = time.monotonic()
+        if died - self._ready_at > STEADY:
+            self._deaths = 0
         while True:
-            self._deaths = 1 if time.monotonic() - self._ready_at > STEADY else self._deaths + 1
+            self._deaths += 1
             pause = PAUSES[min(self._deaths, len(PAUSES)) - 1]
             self._announce(
                 f"serving: {death}\nserving: Triton is started again" + (f" in {pause:g} s" if pause else "")
