@@ -9,10 +9,11 @@ from pathlib import Path
 
 from tritonclient.grpc import model_config_pb2 as pb
 
+from contract.tasks import Task
 from export.certificate import Certificate, network_checksum
 from export.configs import network_config, to_text, write_text
+from export.entry import Model
 from export.errors import TargetError
-from export.manifest import Model, Task
 from export.tensorrt import build_plan, profile
 
 PLAN = "model.plan"
