@@ -1,19 +1,30 @@
-"""Scored datasets for tests of the report, with known effects: the same schema as `python -m scoring` writes."""
+"""Scored datasets for tests of the report, with known effects: the same columns as `python -m scoring` writes."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scoring.schema import Model, Task, make_schema
+from report.dataset import Model
+from scoring.schema import METADATA_KEY
 
 MODELS = [
-    Model("smiling", Task.CLASSIFICATION, ["not smiling", "smiling"], "1", "a" * 8, ["smiling"], "smiling"),
-    Model("sunglasses", Task.CLASSIFICATION, ["none", "sunglasses"], "1", "b" * 8, ["sunglasses"], "sunglasses"),
-    Model("caption", Task.CAPTION, [], "1", "c" * 8, ["CAPTION", "CAPTION_SCORE"]),
-    Model("objects", Task.DETECTION, ["circle", "square"], "1", "d" * 8, ["DETECTION_BOXES"]),
+    Model("smiling", "classification", "1", "a" * 8, "smiling"),
+    Model("sunglasses", "classification", "1", "b" * 8, "sunglasses"),
+    Model("caption", "caption", "1", "c" * 8),
+    Model("objects", "detection", "1", "d" * 8),
 ]
+BOX = pa.struct([("label", pa.string())] + [(name, pa.float32()) for name in ("score", "x", "y", "width", "height")])
+TYPES = {
+    "width": pa.int32(),
+    "height": pa.int32(),
+    "error": pa.string(),
+    "models": pa.map_(pa.string(), pa.string()),
+    "seconds": pa.float32(),
+}
+DIMENSIONS = 16
 
 
 def make_columns(rows: int, persons: int, effect: float, seed: int = 0) -> dict[str, list]:
@@ -38,7 +49,7 @@ def make_columns(rows: int, persons: int, effect: float, seed: int = 0) -> dict[
         "caption_score": blank(rng.normal(-5, 1, rows).tolist(), bad),
         "objects": blank([find(number % 3, rng) for number in range(rows)], bad),
         "error": ["picture: preprocess: cannot decode image: no JPEG" if each else None for each in bad],
-        "models": [[(model.name, f"{model.version} {model.checksum}") for model in MODELS]] * rows,
+        "models": [[(model.name, model.release) for model in MODELS]] * rows,
         "seconds": [0.1] * rows,
     }
 
@@ -58,12 +69,26 @@ def blank(values: list, bad: np.ndarray) -> list:
     return [None if failed else value for value, failed in zip(values, bad, strict=True)]
 
 
+def model_columns(model: Model) -> dict[str, pa.DataType]:
+    return {
+        "classification": {model.name: pa.float32()},
+        "caption": {model.name: pa.string(), f"{model.name}_score": pa.float32()},
+        "detection": {model.name: pa.list_(BOX)},
+        "embedding": {model.name: pa.list_(pa.float32(), DIMENSIONS)},
+    }.get(model.task, {model.name: None})
+
+
 def write_run(folder: Path, columns: dict[str, list], models: list[Model] = MODELS, parts: int = 2) -> Path:
-    """The columns as `parts` Parquet files, without those of models that are not named; others are carried through."""
-    own = make_schema(MODELS, pa.schema([])).names
-    carried = pa.table({name: values for name, values in columns.items() if name not in own}).schema
-    schema = make_schema(models, carried)
-    table = pa.table([pa.array(columns[name], schema.field(name).type) for name in schema.names], schema)
+    """The columns as `parts` Parquet files, without those of MODELS that are not named; others are carried through."""
+    types = TYPES | {name: kind for model in models for name, kind in model_columns(model).items()}
+    left_out = {name for model in MODELS for name in model_columns(model)} - types.keys()
+    cards = {
+        model.name: {"task": model.task, "labels": [], "positive": model.positive}
+        | {"version": model.version, "checksum": model.checksum}
+        for model in models
+    }
+    arrays = {name: pa.array(values, types.get(name)) for name, values in columns.items() if name not in left_out}
+    table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps({"models": cards, "carried": []})})
     folder.mkdir(parents=True, exist_ok=True)
     size = -(-len(table) // parts)
     for number in range(parts):

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from scoring.report.outcome import WITH_WITHOUT
+from report.outcome import WITH_WITHOUT
 from tests.conftest import ROOT
 
 

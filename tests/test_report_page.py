@@ -6,7 +6,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
-from scoring.__main__ import main
+from report.__main__ import main
 from tests.scored_runs import make_columns, write_run
 from tests.test_page import FLAGS, QUIET
 
@@ -18,7 +18,7 @@ def browser(tmp_path_factory):
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium chromium-driver)")
     folder = tmp_path_factory.mktemp("page")
     run = write_run(folder / "run", make_columns(400, 30, effect=8))
-    assert main(["report", str(run), "--by", "user", "--outcome", "likes", "--compare", str(run), "--thumbnails"]) == 0
+    assert main([str(run), "--by", "user", "--outcome", "likes", "--compare", str(run), "--thumbnails"]) == 0
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in (*FLAGS, *QUIET, f"--user-data-dir={folder / 'profile'}"):

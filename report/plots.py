@@ -1,7 +1,7 @@
-"""The plots, drawn by matplotlib as SVG that stands in the page and takes its colours, light or dark."""
+"""The plots, drawn by matplotlib as SVG pictures. The page inverts them where the reader's system is dark."""
 
+import base64
 import io
-import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,16 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from markupsafe import Markup
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-# Each stands for a property of the page's style sheet, which knows light and dark.
-INK, QUIET, BAR, SECOND, MARK = "#010101", "#020202", "#030303", "#040404", "#050505"
-PROPERTIES = {INK: "--text", QUIET: "--quiet", BAR: "--bar", SECOND: "--second", MARK: "--mark"}
+INK, QUIET, BAR, SECOND, MARK = "#1b2330", "#566173", "#3f6fd8", "#c2570c", "#9b1c31"
 SETTINGS: Any = {
     "svg.fonttype": "none",
+    "font.family": "sans-serif",
     "font.size": 10,
     "text.color": INK,
     "axes.edgecolor": QUIET,
@@ -31,27 +30,28 @@ SETTINGS: Any = {
     "text.parse_math": False,
 }
 INCHES_WIDE = 6.4
+BARS = 15
 ABOVE: Any = {"frameon": False, "ncols": 3, "loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0}
 
 
 @dataclass(frozen=True)
 class Plot:
-    """`svg` stands in the page; `alt` says in words what it shows."""
+    """`picture`: a data URI; `alt` says in words what it shows."""
 
-    svg: Markup
+    picture: str
     alt: str
     caption: str
 
 
 def draw_histogram(
-    counts: NDArray[np.int64], threshold: float, before: NDArray[np.int64] | None, heading: str, alt: str
+    counts: NDArray[np.int64], threshold: float, baseline: NDArray[np.int64] | None, heading: str, alt: str
 ) -> Plot:
-    """Shares of photos over equal bins of [0, 1]; `before`, the other run's counts, as an outline."""
+    """Shares of photos over equal bins of [0, 1]; `baseline`, the other run's counts, as an outline."""
     figure, axes = new_figure(2.3)
     edges = np.linspace(0, 1, len(counts) + 1)
     axes.stairs(counts / max(counts.sum(), 1), edges, fill=True, color=BAR, label="this run")
-    if before is not None:
-        axes.stairs(before / max(before.sum(), 1), edges, color=SECOND, linewidth=1.6, label="the other run")
+    if baseline is not None:
+        axes.stairs(baseline / max(baseline.sum(), 1), edges, color=SECOND, linewidth=1.6, label="the other run")
         axes.legend(**ABOVE)
     axes.axvline(threshold, color=MARK, linewidth=1.2, linestyle="--")
     axes.set(xlim=(0, 1), xlabel="probability", ylabel="photos")
@@ -69,6 +69,16 @@ def draw_bars(names: Sequence[str], values: Sequence[float], label: str, heading
     axes.set(xlabel=label)
     axes.margins(y=0.02)
     return finish(figure, heading, alt)
+
+
+def draw_frequencies(frame: pd.DataFrame, key: str, label: str) -> list[Plot]:
+    """The most frequent of a frame that counts `photos`; nothing for an empty one."""
+    if frame.empty:
+        return []
+    top = frame.head(BARS)
+    first = f"The most frequent is {top[key].iloc[0]} with {top['photos'].iloc[0]:,} photos."
+    alt = f"Bars: {label}, the {len(top)} most frequent. {first}"
+    return [draw_bars(list(top[key]), list(top["photos"]), "photos", f"{label}, the most frequent", alt)]
 
 
 def draw_stacked(names: Sequence[str], parts: dict[str, Sequence[float]], heading: str, alt: str) -> Plot:
@@ -108,34 +118,13 @@ def new_figure(inches_high: float) -> tuple[Figure, Axes]:
 
 
 def finish(figure: Figure, heading: str, alt: str) -> Plot:
-    text = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    # The salt makes ids: other ones in every plot of the page, the same ones in every run.
+    data = io.BytesIO()
+    # The salt makes the ids in the file: the same ones in every run.
     with mpl.rc_context(SETTINGS | {"svg.hashsalt": heading}), warnings.catch_warnings():
         # The browser has glyphs that matplotlib's font lacks.
         warnings.filterwarnings("ignore", message="Glyph")
-        figure.savefig(text, format="svg", transparent=True, metadata=nothing)
-    return Plot(embed(text.getvalue(), alt), alt, heading)
-
-
-def embed(svg: str, alt: str) -> Markup:
-    """The svg element alone: no prolog, no ids that another plot has too, the page's colours and letters.
-
-    Only tags are changed, never the (escaped) text between them: that is what a stranger may have written.
-    """
-    svg = re.sub(r"<(metadata|style).*?</\1>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    svg = re.sub(r"<[^>]*>", lambda tag: restyle(tag[0]), svg)
-    size = r'^<svg (xmlns:xlink="[^"]*" )?width="[^"]*" height="[^"]*"'
-    return Markup('<svg role="img" aria-label="{}"').format(alt) + Markup(re.sub(size, "", svg))
-
-
-def restyle(tag: str) -> str:
-    tag = re.sub(r' id="[\w.]*_\d+"', "", tag)
-    tag = re.sub(r"\s*\n\s*", " ", re.sub(r"font-family: [^;\"]*;? ?", "", tag))
-    tag = re.sub(r"font: [^;\"]*?([\d.]+)px[^;\"]*", r"font-size: \1px", tag)
-    for colour, name in PROPERTIES.items():
-        tag = tag.replace(colour, f"var({name})")
-    return tag
+        figure.savefig(data, format="svg", transparent=True, metadata={"Date": None})
+    return Plot(f"data:image/svg+xml;base64,{base64.b64encode(data.getvalue()).decode()}", alt, heading)
 
 
 def shorten(name: str, length: int = 32) -> str:

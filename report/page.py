@@ -9,10 +9,9 @@ import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from scoring.report.dataset import first_line
-from scoring.report.errors import ReportError
-from scoring.report.section import Section
-from scoring.storage import open_store
+from report.errors import ReportError, first_line
+from report.section import Section
+from report.storage import open_store
 
 HERE = Path(__file__).parent
 PAGE = "report.html"
@@ -35,17 +34,16 @@ def write_report(report: Report, out: str) -> str:
             files[f"{table.name}.csv"] = table.frame.to_csv(index=False)
     try:
         store, folder = open_store(out)
-        store.create_dir(folder, recursive=True)
+        store.makedirs(folder, exist_ok=True)
         for name, text in files.items():
-            with store.open_output_stream(f"{folder}/{name}") as file:
-                file.write(text.encode("utf-8", "replace"))
+            store.pipe_file(f"{folder}/{name}", text.encode("utf-8", "replace"))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ReportError(f"cannot write to {out}: {first_line(error)}") from error
     return f"{out.rstrip('/')}/{PAGE}"
 
 
 def render(report: Report) -> str:
-    """Whatever came out of photos, models and tables is escaped; only our own plots are markup."""
+    """Whatever came out of photos, models and tables is escaped; only the style sheet is markup."""
     style = Markup((HERE / "style.css").read_text())
     return template().render(report=report, style=style, made=datetime.now(UTC))
 

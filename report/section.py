@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from scoring.report.plots import Plot
-from scoring.report.table import Table
+from report.plots import Plot
+from report.table import Table
 
 
 @dataclass(frozen=True)

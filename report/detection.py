@@ -1,0 +1,54 @@
+"""Detectors: labels by frequency."""
+
+import pandas as pd
+
+from contract.tasks import Task
+from report.dataset import Run
+from report.options import Options
+from report.plots import draw_frequencies
+from report.section import Section
+from report.table import Column, Table, count, share
+
+LABELS = [
+    Column("label", "Label"),
+    Column("boxes", "Boxes", count),
+    Column("photos", "Photos with it", count),
+    Column("share", "Share of photos", share),
+]
+
+
+def describe_detectors(run: Run, _: Run | None, options: Options) -> list[Section]:
+    return [labels_section(run, name, options.min_score) for name in run.names(Task.DETECTION)]
+
+
+def labels_section(run: Run, name: str, min_score: float) -> Section:
+    frame, photos = count_labels(run, name, min_score), count_photos(run, name)
+    frame["share"] = frame["photos"] / max(photos, 1)
+    text = (
+        f"{frame['boxes'].sum():,} boxes with a score of at least {min_score:g} in {photos:,} photos, {len(frame):,} "
+        "labels."
+    )
+    plots = draw_frequencies(frame, "label", f"{name}: photos with the label")
+    table = Table(f"{name}_labels", f"Boxes of {name} by label", LABELS, frame)
+    return Section(f"model-{name}", f"Detections: {name}", text=[text], plots=plots, tables=[table])
+
+
+def kept_labels(run: Run, name: str) -> str:
+    """SQL for a photo's list of labels with a score of at least `$min_score`; null without an answer."""
+    return f"[box.label FOR box IN {run.column(name)} IF box.score >= $min_score]"
+
+
+def count_labels(run: Run, name: str, min_score: float) -> pd.DataFrame:
+    """Per label, the most frequent first: boxes, and photos with at least one."""
+    return run.query(
+        f"""SELECT label, sum(number)::BIGINT AS boxes, count(*) AS photos FROM (
+            SELECT unnest(map_keys(labels)) AS label, unnest(map_values(labels)) AS number
+            FROM (SELECT list_histogram({kept_labels(run, name)}) AS labels FROM {run.photos})
+        ) GROUP BY label ORDER BY boxes DESC, label""",
+        min_score=min_score,
+    )
+
+
+def count_photos(run: Run, name: str) -> int:
+    """Photos with an answer."""
+    return run.row(f"SELECT count({run.column(name)}) FROM {run.photos}")[0]
