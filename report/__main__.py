@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     """Exit status 0, or 2 with one line that says what was wrong and what is accepted."""
     try:
         options = CliApp.run(Options, cli_args=arguments)
-        page = write_report(assemble(options), options.folder)
+        page = write_report(options.dataset, assemble(options), options.folder)
     except (ReportError, ValidationError) as error:
         print(f"report: {describe_error(error)}", file=sys.stderr)
         return 2

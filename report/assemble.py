@@ -4,24 +4,21 @@ from collections.abc import Callable
 from contextlib import closing
 
 from contract.tasks import Task
-from report.baseline import baseline_section
+from report.baseline import baseline_section, shared_models
 from report.caption import describe_captioners
 from report.classification import describe_classifiers
 from report.dataset import Run, connect, open_run
 from report.detection import describe_detectors
-from report.drift import shared_models
 from report.embedding import describe_embeddings
 from report.errors import ReportError
-from report.impact import outcome_section
 from report.options import Options
-from report.outcome import check_outcome
+from report.outcome import check_outcome, outcome_section
 from report.overview import photos_section
-from report.page import Report
 from report.persons import check_person, persons_section
 from report.section import Section
 from report.thumbnails import examples_section
 
-TASKS: dict[str, Callable[[Run, Run | None, Options], list[Section]]] = {
+TASKS: dict[Task, Callable[[Run, Run | None, Options], list[Section]]] = {
     Task.CLASSIFICATION: describe_classifiers,
     Task.DETECTION: describe_detectors,
     Task.CAPTION: describe_captioners,
@@ -29,7 +26,7 @@ TASKS: dict[str, Callable[[Run, Run | None, Options], list[Section]]] = {
 }
 
 
-def assemble(options: Options) -> Report:
+def assemble(options: Options) -> list[Section]:
     """Read the runs and make every section. Wrong columns and folders are found before the long work begins.
 
     Raises ReportError.
@@ -38,18 +35,14 @@ def assemble(options: Options) -> Report:
         run = open_run(database, options.dataset, "run")
         baseline = open_run(database, options.compare, "baseline") if options.compare else None
         check(run, baseline, options)
-        return Report(options.dataset, list_sections(run, baseline, options))
+        return list_sections(run, baseline, options)
 
 
 def check(run: Run, baseline: Run | None, options: Options) -> None:
     """Raises ReportError."""
-    for each in filter(None, (run, baseline)):
-        for model in each.models.values():
-            if model.task not in TASKS:
-                known = ", ".join(TASKS)
-                raise ReportError(
-                    f"{each.folder}: model {model.name} has the unknown task {model.task}; known: {known}"
-                )
+    for card in run.cards.values():
+        if card.task not in TASKS:
+            raise ReportError(f"{run.folder}: the report does not know the task {card.task} of {card.name}")
     if baseline:
         shared_models(run, baseline)
     if options.by:

@@ -13,6 +13,8 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 from pyarrow import parquet
 
+from contract.card import Card
+from contract.failure import UnknownTask
 from contract.tasks import Task
 from report.errors import ReportError, first_line
 from report.storage import open_store
@@ -23,26 +25,6 @@ QUERY_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserEx
 
 
 @dataclass(frozen=True)
-class Model:
-    """One model, as the dataset's metadata describes it. `positive`: the label that a classifier's column is about."""
-
-    name: str
-    task: str
-    version: str
-    checksum: str
-    positive: str | None = None
-
-    @property
-    def release(self) -> str:
-        """As the column `models` has it."""
-        return f"{self.version} {self.checksum}"
-
-    def describe(self) -> str:
-        """Its name, and the positive label where that is another word."""
-        return self.name if self.positive in (None, self.name) else f"{self.name} (positive: {self.positive})"
-
-
-@dataclass(frozen=True)
 class Run:
     """One scored dataset. `rows` and `photos` are views: all rows, and those without an error. `types` of the columns
     are Arrow's; `identifiers` are the columns' names in DuckDB, which knows no upper and lower case."""
@@ -50,7 +32,7 @@ class Run:
     folder: str
     database: DuckDBPyConnection
     rows: str
-    models: dict[str, Model]
+    cards: dict[str, Card]
     types: dict[str, pa.DataType]
     identifiers: dict[str, str]
 
@@ -58,9 +40,23 @@ class Run:
     def photos(self) -> str:
         return f"{self.rows}_photos"
 
-    def names(self, task: str) -> list[str]:
+    def names(self, task: Task) -> list[str]:
         """The models of a task."""
-        return [model.name for model in self.models.values() if model.task == task]
+        return [card.name for card in self.cards.values() if card.task == task]
+
+    def version(self, name: str) -> str:
+        """As the column `models` has it."""
+        card = self.cards.get(name)
+        return f"{card.version} {card.checksum}" if card else "absent"
+
+    def meaning(self, name: str) -> tuple:
+        """What a model's column is about: runs where this differs cannot be compared."""
+        return self.cards[name].task, self.cards[name].positive, self.types[name]
+
+    def describe(self, name: str) -> str:
+        """A model's name, and the positive label where that is another word."""
+        positive = self.cards[name].positive
+        return name if positive in (None, name) else f"{name} (positive: {positive})"
 
     def column(self, name: str) -> str:
         """A column in SQL."""
@@ -101,6 +97,7 @@ def connect() -> DuckDBPyConnection:
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
             "temp_directory": tempfile.gettempdir(),
         }
     )
@@ -116,7 +113,7 @@ def open_run(database: DuckDBPyConnection, folder: str, rows: str) -> Run:
         raise ReportError(f"cannot read {folder}: {first_line(error)}") from error
     types = {field.name: field.type for field in schema}
     run = Run(
-        folder, database, rows, read_models(folder, schema), types, dict(zip(types, relation.columns, strict=True))
+        folder, database, rows, read_cards(folder, schema), types, dict(zip(types, relation.columns, strict=True))
     )
     create_photos(run)
     return run
@@ -138,27 +135,21 @@ def find_parts(database: DuckDBPyConnection, folder: str) -> tuple[list[str], pa
     return [f"{store.protocol}://{glob.escape(part)}" for part in parts], schema
 
 
-def read_models(folder: str, schema: pa.Schema) -> dict[str, Model]:
+def read_cards(folder: str, schema: pa.Schema) -> dict[str, Card]:
     """The models that the schema's metadata describes. Raises ReportError when it does not."""
     try:
-        cards = json.loads((schema.metadata or {})[METADATA_KEY])["models"]
-        models = {name: read_model(name, card) for name, card in cards.items()}
+        models = json.loads((schema.metadata or {})[METADATA_KEY])["models"]
+        # CSV files are called after models.
+        cards = {name: Card.from_dict(re.fullmatch(r"\w[\w.-]*", name)[0], card) for name, card in models.items()}
+    except UnknownTask as error:
+        raise ReportError(f"{folder}: {error}") from error
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise ReportError(
             f"{folder} does not describe its models; `python -m scoring` writes datasets that do"
         ) from error
-    missing = {"source", "sha256", "error", "models", *models} - set(schema.names)
-    if missing:
-        raise ReportError(f"{folder} lacks the columns {', '.join(sorted(missing))}; `python -m scoring` writes them")
-    return models
-
-
-def read_model(name: str, card: dict[str, str]) -> Model:
-    """Raises KeyError or ValueError for a card that is none."""
-    # CSV files are called after models.
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise ValueError(name)
-    return Model(name, card["task"], card["version"], card["checksum"], card.get("positive"))
+    if missing := {"source", "sha256", "error", "models", *cards} - set(schema.names):
+        raise ReportError(f"{folder} lacks columns that `python -m scoring` writes: {', '.join(sorted(missing))}")
+    return cards
 
 
 def create_photos(run: Run) -> None:

@@ -7,14 +7,7 @@ from report.dataset import Run
 from report.options import Options
 from report.plots import draw_frequencies
 from report.section import Section
-from report.table import Column, Table, count, share
-
-LABELS = [
-    Column("label", "Label"),
-    Column("boxes", "Boxes", count),
-    Column("photos", "Photos with it", count),
-    Column("share", "Share of photos", share),
-]
+from report.table import Table
 
 
 def describe_detectors(run: Run, _: Run | None, options: Options) -> list[Section]:
@@ -22,14 +15,10 @@ def describe_detectors(run: Run, _: Run | None, options: Options) -> list[Sectio
 
 
 def labels_section(run: Run, name: str, min_score: float) -> Section:
-    frame, photos = count_labels(run, name, min_score), count_photos(run, name)
-    frame["share"] = frame["photos"] / max(photos, 1)
-    text = (
-        f"{frame['boxes'].sum():,} boxes with a score of at least {min_score:g} in {photos:,} photos, {len(frame):,} "
-        "labels."
-    )
-    plots = draw_frequencies(frame, "label", f"{name}: photos with the label")
-    table = Table(f"{name}_labels", f"Boxes of {name} by label", LABELS, frame)
+    frame = count_labels(run, name, min_score)
+    text = f"{frame['boxes'].sum():,} boxes with a score of at least {min_score:g}, {len(frame):,} labels."
+    plots = draw_frequencies(frame, f"{name}: photos with the label")
+    table = Table(f"{name}_labels", f"Boxes of {name} by label", frame)
     return Section(f"model-{name}", f"Detections: {name}", text=[text], plots=plots, tables=[table])
 
 
@@ -39,16 +28,13 @@ def kept_labels(run: Run, name: str) -> str:
 
 
 def count_labels(run: Run, name: str, min_score: float) -> pd.DataFrame:
-    """Per label, the most frequent first: boxes, and photos with at least one."""
+    """Per label, the most frequent first: boxes, photos with at least one, and their share of photos with an answer."""
     return run.query(
-        f"""SELECT label, sum(number)::BIGINT AS boxes, count(*) AS photos FROM (
+        f"""SELECT label, sum(number)::BIGINT AS boxes, count(*) AS photos,
+            count(*) / (SELECT count({run.column(name)}) FROM {run.photos}) AS share
+        FROM (
             SELECT unnest(map_keys(labels)) AS label, unnest(map_values(labels)) AS number
             FROM (SELECT list_histogram({kept_labels(run, name)}) AS labels FROM {run.photos})
         ) GROUP BY label ORDER BY boxes DESC, label""",
         min_score=min_score,
     )
-
-
-def count_photos(run: Run, name: str) -> int:
-    """Photos with an answer."""
-    return run.row(f"SELECT count({run.column(name)}) FROM {run.photos}")[0]

@@ -10,7 +10,7 @@ from contract.tasks import Task
 from report.dataset import Run
 from report.options import Options
 from report.section import Section
-from report.table import Column, Table, decimal
+from report.table import Table
 
 Vectors = NDArray[np.float32]
 
@@ -18,11 +18,6 @@ Vectors = NDArray[np.float32]
 MOST_PHOTOS = 50_000
 MOST_PAIRS = 10_000
 ROWS_PER_BLOCK = 2048
-DUPLICATES = [
-    Column("first", "Photo"),
-    Column("second", "Near-duplicate"),
-    Column("cosine", "Cosine", decimal),
-]
 
 
 def describe_embeddings(run: Run, _: Run | None, options: Options) -> list[Section]:
@@ -32,7 +27,8 @@ def describe_embeddings(run: Run, _: Run | None, options: Options) -> list[Secti
 def duplicates_section(run: Run, name: str, min_cosine: float) -> Section:
     sources, vectors = read_vectors(run, name)
     pairs, total, photos = find_duplicates(vectors, min_cosine)
-    frame = pairs.assign(first=sources[pairs["first"]], second=sources[pairs["second"]])
+    photo, near_duplicate = sources[pairs["first"]], sources[pairs["second"]]
+    frame = pd.DataFrame({"photo": photo, "near_duplicate": near_duplicate, "cosine": pairs["cosine"]})
     summary = (
         f"{name}: {photos:,} of {len(sources):,} different photos have a near-duplicate (a cosine of at least "
         f"{min_cosine:g})."
@@ -42,7 +38,7 @@ def duplicates_section(run: Run, name: str, min_cosine: float) -> Section:
         text.append(f"The closest {len(frame):,} pairs are listed.")
     if len(sources) == MOST_PHOTOS:
         text.append(f"Of more photos, a random {MOST_PHOTOS:,} are compared with each other.")
-    table = Table(f"{name}_duplicates", f"Near-duplicates by {name}", DUPLICATES, frame)
+    table = Table(f"{name}_duplicates", f"Near-duplicates by {name}", frame)
     return Section(f"model-{name}", f"Near-duplicates: {name}", [summary], text, tables=[table])
 
 
@@ -52,7 +48,7 @@ def read_vectors(run: Run, name: str) -> tuple[NDArray[np.object_], Vectors]:
     table = run.read(
         f"""WITH chosen AS (
             SELECT {sha} FROM {run.photos} WHERE {vector} IS NOT NULL
-            GROUP BY ALL ORDER BY hash({sha}) LIMIT {MOST_PHOTOS}
+            GROUP BY {sha} ORDER BY hash({sha}) LIMIT {MOST_PHOTOS}
         )
         SELECT min({run.column("source")}) AS source, any_value({vector})::FLOAT[{size}] AS vector
         FROM {run.photos} SEMI JOIN chosen USING ({sha}) WHERE {vector} IS NOT NULL GROUP BY {sha} ORDER BY source"""

@@ -7,18 +7,11 @@ from report.table import Table
 
 
 @dataclass(frozen=True)
-class Example:
-    """One thumbnail: `picture` a data URI, or None where the source cannot be read any more."""
-
-    picture: str | None
-    alt: str
-    caption: str
-
-
-@dataclass(frozen=True)
 class Gallery:
+    """Thumbnails as pairs of a data URI, or None where the source cannot be read any more, and a caption."""
+
     heading: str
-    examples: list[Example]
+    examples: list[tuple[str | None, str]]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Intervals, tests, effect sizes and distances between distributions, by scipy and statsmodels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +17,6 @@ FEWEST_RESAMPLES = 200
 # Resamples times units stay near this number, so that large datasets take seconds per interval, not hours.
 DRAWS = 100_000_000
 DRAWS_AT_ONCE = 2_000_000
-# Beyond this, the comparison is made on a random sample of as many units (photos or persons); the page says so.
-MOST_UNITS = 1_000_000
 # An interval from fewer units means nothing: the bootstrap only sees values that are there.
 FEWEST_UNITS = 5
 SEED = 0
@@ -140,7 +138,7 @@ def count_bins(edges: Floats, values: Floats) -> NDArray[np.int64]:
     return np.bincount(places, minlength=2 * len(edges) + 1).astype(np.int64)
 
 
-def stability_of_counts(before: NDArray[np.int64], after: NDArray[np.int64], sizes: tuple[int, int]) -> Stability:
+def stability_of_counts(before: NDArray[np.int64], after: NDArray[np.int64], sizes: Sequence[int]) -> Stability:
     """The index for counts per bin; half a count is added to each, so that an empty bin is no infinity.
 
     `sizes`: independent observations on both sides. By chance alone the index is chi-squared with a degree of freedom

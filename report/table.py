@@ -1,35 +1,59 @@
 """A table of the report: shown in HTML with rounded numbers, written as CSV with all digits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
-# Letters of a text that the page shows; the CSV file has all.
-LONGEST = 160
-
-
-def text(value: object) -> str:
-    shown = str(value)
-    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+INTERVAL = ("_low", "_high")
 
 
-def release(value: object) -> str:
-    """A version with the beginning of its checksum."""
-    shown = str(value)
-    return shown if len(shown) <= 24 else f"{shown[:24]}…"
+@dataclass(frozen=True)
+class Table:
+    """`name` is the CSV file's. The page shows `limit` rows and says when there are more.
+
+    A column `<name>_low` and one `<name>_high` are the interval of `<name>`, and stand in its cell.
+    """
+
+    name: str
+    caption: str
+    frame: pd.DataFrame
+    limit: int = 40
+
+    @property
+    def hidden(self) -> int:
+        return max(0, len(self.frame) - self.limit)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The class of each column's cells in HTML."""
+        own = [name for name in self.frame if not name.endswith(INTERVAL)]
+        return {name: "number" if is_numeric_dtype(self.frame[name]) else "text" for name in own}
+
+    def rows(self) -> Iterator[dict[str, list[tuple[str, object]]]]:
+        """Per column the figure, and the two of its interval if there is one: what is shown, and the value behind."""
+        for row in self.frame.head(self.limit).to_dict("records"):
+            keys = {
+                name: [name, *(name + end for end in INTERVAL if pd.notna(row.get(name + end)))]
+                for name in self.columns
+            }
+            yield {name: [show(name, row[key]) for key in keys[name]] for name in keys}
 
 
-def count(number: float) -> str:
-    return f"{number:,.0f}"
+def show(column: str, value: object) -> tuple[str, object]:
+    if pd.isna(value):  # type: ignore[call-overload]
+        return "–", None
+    if isinstance(value, int):
+        return f"{value:,}", value
+    return (FORMATS.get(column, decimal)(value) if isinstance(value, float) else str(value)), value
 
 
-def share(number: float) -> str:
-    """In percent; small ones keep a digit that means something."""
-    percent = 100 * number
-    digits = 2 if 0 < abs(percent) < 0.95 else 1 if abs(percent) < 99.95 else 0
-    # With a no-break space.
-    return f"{percent:.{digits}f}\u00a0%"
+def percent(number: float) -> str:
+    """Small ones keep a digit that means something."""
+    shown = 100 * number
+    digits = 2 if 0 < abs(shown) < 0.95 else 1 if abs(shown) < 99.95 else 0
+    return f"{shown:.{digits}f}\u00a0%"  # a no-break space
 
 
 def decimal(number: float) -> str:
@@ -44,46 +68,14 @@ def signed(number: float) -> str:
     return f"{'+' if number > 0 else ''}{decimal(number)}"
 
 
-def signed_share(number: float) -> str:
-    return f"{'−' if number < 0 else '+'}{share(abs(number))}"
+def signed_percent(number: float) -> str:
+    return f"{'−' if number < 0 else '+'}{percent(abs(number))}"
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column of the page; `show` makes its figures readable. With `interval`, the frame's `<key>_low` and
-    `<key>_high` stand in the same cell."""
-
-    key: str
-    heading: str
-    show: Callable[..., str] = text
-    interval: bool = False
-
-    @property
-    def align(self) -> str:
-        return "text" if self.show in (text, release) else "number"
-
-    def figures(self, row: dict[str, object]) -> list[tuple[str, object]]:
-        """What is shown and the value behind it: the figure, and the two of its interval where it has one."""
-        keys = [self.key]
-        if self.interval and pd.notna(row[f"{self.key}_low"]):
-            keys += [f"{self.key}_low", f"{self.key}_high"]
-        return [(self.show(row[key]), row[key]) if pd.notna(row[key]) else ("–", None) for key in keys]
-
-
-@dataclass(frozen=True)
-class Table:
-    """`name` is the CSV file's. The page shows `limit` rows and says when there are more."""
-
-    name: str
-    caption: str
-    columns: list[Column]
-    frame: pd.DataFrame
-    limit: int = 40
-
-    @property
-    def hidden(self) -> int:
-        return max(0, len(self.frame) - self.limit)
-
-    def rows(self) -> Iterator[list[tuple[Column, list[tuple[str, object]]]]]:
-        for row in self.frame.head(self.limit).to_dict("records"):
-            yield [(column, column.figures(row)) for column in self.columns]
+FORMATS = {
+    "share": percent,
+    "difference": signed,
+    "relative_difference": signed_percent,
+    "median_difference": signed,
+    "effect": signed,
+}

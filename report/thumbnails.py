@@ -6,7 +6,7 @@ import io
 from contract.pixels import MAX_PIXELS, Geometry, picture
 from contract.tasks import Task
 from report.dataset import Run
-from report.section import Example, Gallery, Section
+from report.section import Gallery, Section
 from report.storage import read_photo
 
 SIDE = 112
@@ -32,7 +32,7 @@ def examples_section(run: Run, threshold: float) -> Section:
     return Section("examples", "Examples", text=text, galleries=[each for each in galleries if each.examples])
 
 
-def read_examples(run: Run, name: str, threshold: float, order: str) -> list[Example]:
+def read_examples(run: Run, name: str, threshold: float, order: str) -> list[tuple[str | None, str]]:
     """`order`: SQL for which photos, the most telling first."""
     rows = run.query(
         f"""SELECT {run.column("source")} AS source, {run.column(name)} AS probability, {run.column("sha256")} AS sha256
@@ -43,13 +43,11 @@ def read_examples(run: Run, name: str, threshold: float, order: str) -> list[Exa
     return [make_example(*row) for row in distinct[["source", "probability"]].itertuples(index=False)]
 
 
-def make_example(source: str, probability: float) -> Example:
-    name = source.rsplit("/", 1)[-1]
+def make_example(source: str, probability: float) -> tuple[str | None, str]:
     try:
-        thumbnail = draw_thumbnail(read_photo(source))
+        return draw_thumbnail(read_photo(source)), f"{probability:.2f}"
     except Exception as error:  # decoders and file systems raise nearly anything; the example says what it was
-        return Example(None, f"{name} cannot be read", f"{probability:.2f} (not readable: {type(error).__name__})")
-    return Example(thumbnail, f"Photo {name}, probability {probability:.2f}", f"{probability:.2f}")
+        return None, f"{probability:.2f} ({source.rsplit('/', 1)[-1]}: {type(error).__name__})"
 
 
 def draw_thumbnail(photo: bytes) -> str:

@@ -106,9 +106,7 @@ def test_the_page_loads_nothing(full):
 def test_every_number_of_a_table_is_in_its_csv_file(full):
     _, page = read_page(full)
     shown = {name: [value for row in rows for value in row] for name, rows in page.tables.items()}
-    assert {"errors", "models", "shares", "outcome", "outcome_differences", "person_groups", "drift", "changed"} <= set(
-        shown
-    )
+    assert {"errors", "models", "shares", "outcome", "person_groups", "drift", "changed"} <= set(shown)
     for name, values in shown.items():
         rows = read_csv(full / f"{name}.csv")
         known = sorted(float(value) for row in rows for value in row.values() if is_number(value))
@@ -136,7 +134,7 @@ def test_counts_are_those_of_the_dataset(full):
     for name in ("smiling", "sunglasses"):
         values = [value for value in columns[name] if value is not None]
         assert int(shares[name]["photos"]) == len(values)
-        assert int(shares[name]["positives"]) == sum(value >= 0.5 for value in values)
+        assert int(shares[name]["positive"]) == sum(value >= 0.5 for value in values)
     found = [each for objects in columns["objects"] if objects is not None for each in objects]
     objects = {row["label"]: int(row["boxes"]) for row in read_csv(full / "objects_labels.csv")}
     assert objects == {label: sum(each["label"] == label for each in found) for label in ("circle", "square")}
@@ -295,11 +293,11 @@ def test_wrong_folders_are_refused_in_one_line(run, tmp_path, capsys):
     assert "cannot read" in refuse([tmp_path], capsys)
     pq.write_table(pa.table({"source": ["a"], "error": ["b"]}), tmp_path / "part-0.parquet")
     assert "does not describe its models" in refuse([tmp_path], capsys)
-    metadata = {"scoring": json.dumps({"models": {"smiling": vars(MODELS[0])}})}
+    metadata = {"scoring": json.dumps({"models": {"smiling": MODELS[0].to_dict()}})}
     pq.write_table(
         pa.table({"source": ["a"]}, pa.schema([("source", pa.string())], metadata)), tmp_path / "part-0.parquet"
     )
-    assert "lacks the columns error, models, sha256, smiling" in refuse([tmp_path], capsys)
+    assert "lacks columns that `python -m scoring` writes: error, models, sha256, smiling" in refuse([tmp_path], capsys)
     captions = write_run(tmp_path / "captions", make_columns(20, 2, 0), [MODELS[2]])
     assert "has no classifier" in refuse([captions, "--by", "user"], capsys)
     smiles = write_run(tmp_path / "smiles", make_columns(20, 2, 0), [MODELS[0]])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from report.__main__ import main
-from report.comparison import compare, compare_within
+from report.comparison import compare
 from report.drift import STABLE, verdict
 from report.outcome import ALL_NONE, PAIRED, WITH_WITHOUT
 from report.statistics import (
@@ -27,7 +27,7 @@ def report(folder, out, *flags) -> dict[str, list[dict[str, str]]]:
 
 
 def differences(tables) -> dict[tuple[str, str], dict[str, str]]:
-    return {(row["attribute"], row["comparison"]): row for row in tables["outcome_differences"]}
+    return {(row["attribute"], row["comparison"]): row for row in tables["outcome"]}
 
 
 def interval(row, name="difference") -> tuple[float, float]:
@@ -81,14 +81,15 @@ def test_persons_are_compared_by_all_and_none_of_their_photos(tmp_path):
     assert differences(tables)["smiling", ALL_NONE]["verdict"] == "too few to compare"
 
 
-@pytest.mark.parametrize("paired", [True, False])
-def test_of_very_many_units_a_random_part_is_compared(paired):
-    rng = np.random.default_rng(8)
-    treatment, control = rng.normal(-1, 1, 4000), rng.normal(0, 1, 4000)
-    comparison = compare(treatment, control, paired=paired, most=500)
-    assert comparison.units == (500, 500)
-    assert comparison.mean_difference.low < -1 < comparison.mean_difference.high < 0
-    assert compare_within(treatment, control, most=500).units == (500, 500)
+def test_of_very_many_units_a_random_part_is_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr("report.outcome.MOST_UNITS", 500)
+    folder = write_run(tmp_path / "run", make_columns(4000, 1500, effect=-12))
+    for flags in ([], ["--by", "user"]):
+        rows = differences(report(folder, tmp_path / "out", "--outcome", "likes", *flags))
+        row = rows["sunglasses", WITH_WITHOUT]
+        assert max(int(row["treatment_units"]), int(row["control_units"])) <= 500
+        assert row["verdict"] == "lower"
+        assert "a random 500 are compared" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_outcomes_may_be_true_or_false(tmp_path):
@@ -106,7 +107,7 @@ def test_null_effects_look_clear_about_as_often_as_promised():
         popularity = rng.normal(0, 20, 80)
         first, second = (popularity + rng.normal(0, 5, 80) for _ in range(2))
         first[:20], second[-20:] = np.nan, np.nan
-        _, low, high = compare(first, second, paired=True).mean_difference
+        _, low, high = compare(first, second).difference
         clear += not low <= 0 <= high
     assert clear <= 12
 
@@ -122,12 +123,18 @@ def test_bootstrap_intervals_contain_the_truth():
 
 
 def test_too_few_units_get_no_interval():
-    compared = compare(np.array([1.0, 2.0, 3.0]), np.arange(50.0), paired=False)
-    assert compared.mean_difference.estimate == 2 - 24.5
-    assert np.isnan(compared.mean_difference.low)
-    assert np.isnan(compared.means[0].low)
-    assert compared.means[1].low < 24.5 < compared.means[1].high
-    assert np.isnan(compare(np.array([]), np.arange(50.0), paired=False).mean_difference).all()
+    few, many = np.array([1.0, 2.0, 3.0]), np.arange(50.0)
+    comparison = compare(*apart(few, many))
+    assert comparison.difference.estimate == 2 - 24.5
+    assert np.isnan(comparison.difference.low)
+    assert np.isnan(comparison.treatment_mean.low)
+    assert comparison.control_mean.low < 24.5 < comparison.control_mean.high
+    assert np.isnan(compare(*apart(np.array([]), many)).difference).all()
+
+
+def apart(treatment, control):
+    """Two groups of different units."""
+    return np.append(treatment, np.full(len(control), np.nan)), np.append(np.full(len(treatment), np.nan), control)
 
 
 def test_wilson_interval_is_the_published_one():
@@ -204,7 +211,7 @@ def test_a_new_version_is_judged_on_the_same_photos(tmp_path):
     moved = [number for number in to_positive if number > 9], [number for number in to_negative if number > 9]
     changed = {row["output"]: row for row in tables["changed"]}
     row = changed["smiling"]
-    assert (float(row["to_positive"]), float(row["to_negative"])) == (len(moved[0]), len(moved[1]))
+    assert (int(row["up"]), int(row["down"])) == (len(moved[0]), len(moved[1]))
     assert int(row["photos"]) == len([number for number in good if number > 9])
     assert float(row["direction_p"]) < 1e-6
     assert int(changed["sunglasses"]["changed"]) == 0
@@ -238,5 +245,7 @@ def test_missing_outcomes_and_persons_are_left_out_and_reported(tmp_path):
     good = [number for number in range(400) if columns["error"][number] is None]
     assert f"{len([number for number in good if number < 50])} photos have no likes" in text
     assert f"{len([number for number in good if number >= 370])} photos name no person" in text
-    groups = [row for row in tables["outcome"] if row["attribute"] == "smiling" and row["group"] in ("with", "without")]
-    assert sum(int(row["photos"]) for row in groups) == len([number for number in good if 50 <= number < 370])
+    assert sum(int(row["photos"]) for row in tables["persons"]) == len([number for number in good if number < 370])
+    photos = differences(report(folder, tmp_path / "by photo", "--outcome", "likes"))["smiling", WITH_WITHOUT]
+    units = int(photos["treatment_units"]) + int(photos["control_units"])
+    assert units == len([number for number in good if number >= 50])
