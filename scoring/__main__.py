@@ -1,4 +1,4 @@
-"""Score photos into a Parquet dataset, or report on one: `python -m scoring report DIR`.
+"""Score photos into a Parquet dataset; `python -m report` says what is in it.
 
 SOURCE is a photo, a folder, a glob in quotes, an uncompressed .tar, or a .csv or .parquet table, as a path or as the
 URI of an object store. A run that was stopped goes on when it is started again. Exit status: 0 when every photo was
@@ -19,11 +19,6 @@ PR_SET_PDEATHSIG = 1
 
 def main(arguments: list[str]) -> int:
     """Exit status."""
-    if arguments[:1] == ["report"]:
-        # matplotlib and scipy are not needed for scoring.
-        from scoring.report.command import main as report
-
-        return report(arguments[1:])
     return score(make_parser().parse_args(arguments))
 
 

@@ -1,53 +1,43 @@
 """The HTML page, one file that loads nothing, and the CSV files beside it."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from scoring.report.dataset import first_line
-from scoring.report.errors import ReportError
-from scoring.report.section import Section
-from scoring.storage import open_store
+from report.errors import ReportError, first_line
+from report.section import Section
+from report.storage import open_store
 
 HERE = Path(__file__).parent
 PAGE = "report.html"
 
 
-@dataclass(frozen=True)
-class Report:
-    folder: str
-    sections: list[Section]
-
-
-def write_report(report: Report, out: str) -> str:
+def write_report(dataset: str, sections: list[Section], out: str) -> str:
     """Write the page and the CSV files into a folder (a path or a URI); gives the page's path.
 
     Raises ReportError when it cannot be written.
     """
-    files = {PAGE: render(report)}
-    for section in report.sections:
+    files = {PAGE: render(dataset, sections)}
+    for section in sections:
         for table in section.tables:
             files[f"{table.name}.csv"] = table.frame.to_csv(index=False)
     try:
         store, folder = open_store(out)
-        store.create_dir(folder, recursive=True)
+        store.makedirs(folder, exist_ok=True)
         for name, text in files.items():
-            with store.open_output_stream(f"{folder}/{name}") as file:
-                file.write(text.encode("utf-8", "replace"))
-    except (OSError, ValueError, pa.ArrowException) as error:
+            store.pipe_file(f"{folder}/{name}", text.encode("utf-8", "replace"))
+    except (OSError, ValueError, ImportError) as error:
         raise ReportError(f"cannot write to {out}: {first_line(error)}") from error
     return f"{out.rstrip('/')}/{PAGE}"
 
 
-def render(report: Report) -> str:
-    """Whatever came out of photos, models and tables is escaped; only our own plots are markup."""
+def render(dataset: str, sections: list[Section]) -> str:
+    """Whatever came out of photos, models and tables is escaped; only the style sheet is markup."""
     style = Markup((HERE / "style.css").read_text())
-    return template().render(report=report, style=style, made=datetime.now(UTC))
+    return template().render(dataset=dataset, sections=sections, style=style, made=datetime.now(UTC))
 
 
 @cache

@@ -1,11 +1,13 @@
-"""Intervals, effect sizes and distances between distributions, by scipy."""
+"""Intervals, tests, effect sizes and distances between distributions, by scipy and statsmodels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import proportion_confint
 
 Floats = NDArray[np.floating]
 
@@ -15,15 +17,13 @@ FEWEST_RESAMPLES = 200
 # Resamples times units stay near this number, so that large datasets take seconds per interval, not hours.
 DRAWS = 100_000_000
 DRAWS_AT_ONCE = 2_000_000
-# Beyond this, the comparison is made on a random sample of as many units; the page says so.
-MOST_UNITS = 1_000_000
 # An interval from fewer units means nothing: the bootstrap only sees values that are there.
 FEWEST_UNITS = 5
 SEED = 0
 
 
 class Interval(NamedTuple):
-    """An estimate with its 95 % interval; low and high are NaN where there is too little to tell."""
+    """An estimate with its 95 % interval; low and high are NaN where there is too little data."""
 
     estimate: float
     low: float
@@ -37,8 +37,15 @@ def wilson(successes: int, total: int) -> Interval:
     """Share of successes with Wilson's score interval (1927), for independent trials."""
     if total == 0:
         return NOTHING
-    interval = stats.binomtest(successes, total).proportion_ci(CONFIDENCE, method="wilson")
-    return Interval(successes / total, interval.low, interval.high)
+    low, high = proportion_confint(successes, total, 1 - CONFIDENCE, method="wilson")
+    return Interval(successes / total, float(low), float(high))
+
+
+def change_p(to_positive: int, to_negative: int) -> float:
+    """McNemar's exact test, whether changes go both ways equally often; NaN where nothing changed."""
+    if not to_positive + to_negative:
+        return np.nan
+    return float(mcnemar([[0, to_positive], [to_negative, 0]], exact=True).pvalue)
 
 
 def bootstrap(statistic: Callable[..., Floats], *samples: Floats, paired: bool = False) -> list[Interval]:
@@ -131,7 +138,7 @@ def count_bins(edges: Floats, values: Floats) -> NDArray[np.int64]:
     return np.bincount(places, minlength=2 * len(edges) + 1).astype(np.int64)
 
 
-def stability_of_counts(before: NDArray[np.int64], after: NDArray[np.int64], sizes: tuple[int, int]) -> Stability:
+def stability_of_counts(before: NDArray[np.int64], after: NDArray[np.int64], sizes: Sequence[int]) -> Stability:
     """The index for counts per bin; half a count is added to each, so that an empty bin is no infinity.
 
     `sizes`: independent observations on both sides. By chance alone the index is chi-squared with a degree of freedom
@@ -143,3 +150,23 @@ def stability_of_counts(before: NDArray[np.int64], after: NDArray[np.int64], siz
     index = float(np.sum((actual - expected) * np.log(actual / expected)))
     chance = stats.chi2.ppf(CONFIDENCE, bins - 1) * sum(1 / size for size in sizes) if bins > 1 else 0.0
     return Stability(index, float(chance))
+
+
+class Shift(NamedTuple):
+    """How far a mean moved, and what it stays below in 95 of 100 cases by chance alone."""
+
+    distance: float
+    chance: float
+
+
+def mean_shift(before: NDArray[np.float32], after: NDArray[np.float32], resamples: int = 200) -> Shift:
+    """Euclidean distance between the means of two sets of unit vectors, `[N,D]` and `[M,D]`, in [0, 2].
+
+    Chance: the vectors of both, divided at random into two sets of these sizes (permutation test).
+    """
+    if not len(before) or not len(after):
+        return Shift(np.nan, np.nan)
+    weights = np.repeat([1 / len(before), -1 / len(after)], [len(before), len(after)]).astype(np.float32)
+    vectors, rng = np.concatenate([before, after]), np.random.default_rng(SEED)
+    drawn = [np.linalg.norm(rng.permutation(weights) @ vectors) for _ in range(resamples)]
+    return Shift(float(np.linalg.norm(weights @ vectors)), float(np.quantile(drawn, CONFIDENCE)))

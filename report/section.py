@@ -2,23 +2,16 @@
 
 from dataclasses import dataclass, field
 
-from scoring.report.plots import Plot
-from scoring.report.table import Table
-
-
-@dataclass(frozen=True)
-class Example:
-    """One thumbnail: `picture` a data URI, or None where the source cannot be read any more."""
-
-    picture: str | None
-    alt: str
-    caption: str
+from report.plots import Plot
+from report.table import Table
 
 
 @dataclass(frozen=True)
 class Gallery:
+    """Thumbnails as pairs of a data URI, or None where the source cannot be read any more, and a caption."""
+
     heading: str
-    examples: list[Example]
+    examples: list[tuple[str | None, str]]
 
 
 @dataclass(frozen=True)
