@@ -74,7 +74,7 @@ def check_names(names: list[str]) -> None:
     for name in names:
         if name in seen:
             raise UsageError(
-                f"two outputs fill the column {name!r}: leave that model out with --outputs, or rename it in models.toml"
+                f"the column {name!r} would be there twice: leave that model out with --outputs, or rename it"
             )
         seen.add(name)
 

@@ -26,7 +26,7 @@ REQUEST_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Started:
-    """A batch under way. `rows`: what an earlier run knows, None where it must be asked for; `requests`: the others'."""
+    """A batch under way. `rows`: those that an earlier run knows, None for others, which `requests` bring."""
 
     batch: Batch
     rows: list[Row | None]
@@ -71,7 +71,9 @@ class Scorer:
 
     def start(self, batch: Batch) -> Started:
         """Photos are read when their turn comes: what waits holds their names alone."""
-        rows = self._dataset.read_good_rows(batch.number) if batch.again else [None] * len(batch.photos)
+        rows: list[Row | None] = [None] * len(batch.photos)
+        if batch.again:
+            rows = self._dataset.read_good_rows(batch.number)
         photos = [photo for photo, row in zip(batch.photos, rows, strict=True) if row is None]
         # Two requests at least, as one would leave half of Triton idle.
         size = max(1, min(self._photos_per_request, math.ceil(len(photos) / 2)))
@@ -158,6 +160,8 @@ def read_photo(photo: Photo) -> tuple[Row, bytes | None]:
 
 def describe_change(before: dict[str, dict], now: dict[str, dict]) -> str:
     """What differs, model by model."""
-    old, new = ({name: f"{card['version']} {card['checksum']}" for name, card in cards.items()} for cards in (before, now))
+    old, new = (
+        {name: f"{card['version']} {card['checksum']}" for name, card in cards.items()} for cards in (before, now)
+    )
     changed = [f"{name}: {old.get(name)} → {new.get(name)}" for name in old | new if old.get(name) != new.get(name)]
     return f" ({'; '.join(changed)})" if changed else " (their labels or settings differ)"

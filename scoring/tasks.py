@@ -2,11 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
-from contract.answer import Classification, Detections, Embedding, Sentence, Tensors, is_finite, read_regions, read_result
+from contract.answer import (
+    Classification,
+    Detections,
+    Embedding,
+    Sentence,
+    Tensors,
+    is_finite,
+    read_regions,
+    read_result,
+)
 from contract.card import Card, Catalog
 from contract.tasks import Task
 from scoring.errors import UsageError
@@ -59,7 +68,9 @@ def list_columns(card: Card) -> list[tuple[str, pa.DataType]]:
         UsageError: its task is none of the table's.
     """
     if card.task not in TASKS:
-        raise UsageError(f"{card.name} has task {card.task!r}, which bulk scoring does not know; name others (--outputs)")
+        raise UsageError(
+            f"{card.name} has task {card.task!r}, which bulk scoring does not know; name others (--outputs)"
+        )
     types = TASKS[card.task].types(card)
     return [(card.name + suffix, pa.list_(each) if card.region else each) for suffix, each in types.items()]
 
@@ -74,7 +85,7 @@ def read_cells(card: Card, catalog: Catalog, tensors: Tensors, min_score: float 
     names, task = [name for name, _ in list_columns(card)], TASKS[card.task]
     if card.region is None:
         return dict(zip(names, task.cells(read_result(card, tensors), min_score), strict=True))
-    boxes = read_result(catalog.cards[card.region.of], tensors)
+    boxes = cast(Detections, read_result(catalog.cards[card.region.of], tensors))
     looked = read_regions(card, tensors)
     results = [looked[box.index] if box.index < len(looked) else None for box in boxes.keep(min_score)]
     rows = [(None,) * len(names) if result is None else task.cells(result, min_score) for result in results]
