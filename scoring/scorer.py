@@ -22,6 +22,8 @@ from scoring.triton import RetryingClient
 
 # Of the photos in a request, unless one alone has more: protobuf and gRPC hold copies of them.
 REQUEST_BYTES = 4 * 1024 * 1024
+# Answers that are kept for copies of a photo: tables name one photo again and again.
+MOST_RECENT = 4096
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Scorer:
         self._schema = make_schema(self._cards, carried)
         self._versions = [(card.name, f"{card.version} {card.checksum}") for card in self._cards]
         self._dataset = Dataset(job.out)
+        self._recent: dict[str, Row] = {}
         self._client = RetryingClient(job.endpoint, job.timeout, job.patience)
         # As few requests as hold the photos in flight, all of one size.
         requests = math.ceil(job.in_flight / catalog.max_batch_size)
@@ -105,13 +108,23 @@ class Scorer:
         if self.is_stopped:
             raise Stopped
         read = list(self._reads.map(read_photo, photos))
-        for some in split([(row, content) for row, content in read if content is not None]):
-            began = time.monotonic()
-            answers = self._client.ask([content for _, content in some], self._outputs)
-            for (row, _), answer in zip(some, answers, strict=True):
-                row |= describe_answer(answer, self._cards, self._catalog, self._job.min_score)
-                row["seconds"] = time.monotonic() - began
-        return [row | {"models": self._versions} for row, _ in read]
+        contents = {row["sha256"]: content for row, content in read if content is not None}
+        answers = {sha256: self._recent[sha256] for sha256 in contents if sha256 in self._recent}
+        for some in split({sha256: content for sha256, content in contents.items() if sha256 not in answers}):
+            answers |= self._ask(some)
+        return [answers.get(row.get("sha256", ""), {}) | row | {"models": self._versions} for row, _ in read]
+
+    def _ask(self, contents: dict[str, bytes]) -> dict[str, Row]:
+        """What Triton says about files, by SHA-256. One request."""
+        began = time.monotonic()
+        answers = self._client.ask(list(contents.values()), self._outputs)
+        rows = [describe_answer(each, self._cards, self._catalog, self._job.min_score) for each in answers]
+        seconds = {"seconds": time.monotonic() - began}
+        found = {sha256: row | seconds for sha256, row in zip(contents, rows, strict=True)}
+        if len(self._recent) > MOST_RECENT:
+            self._recent.clear()
+        self._recent.update((sha256, row) for sha256, row in found.items() if not Counts.of([row]).failed)
+        return found
 
     def _make_table(self, rows: list[Row], batch: Batch) -> pa.Table:
         own = pa.schema(list(self._schema)[len(batch.carried.schema) :])
@@ -134,14 +147,14 @@ def select(catalog: Catalog, job: Job) -> list[Card]:
     return catalog.select(job.outputs or None)
 
 
-def split(read: list[tuple[Row, bytes]]) -> Iterator[list[tuple[Row, bytes]]]:
-    """Photos in one request each: all of them, but for large ones."""
-    some: list[tuple[Row, bytes]] = []
-    for row, content in read:
-        if some and sum(len(each) for _, each in some) + len(content) > REQUEST_BYTES:
+def split(contents: dict[str, bytes]) -> Iterator[dict[str, bytes]]:
+    """Files in one request each: all of them, but for large ones."""
+    some: dict[str, bytes] = {}
+    for sha256, content in contents.items():
+        if some and sum(map(len, some.values())) + len(content) > REQUEST_BYTES:
             yield some
-            some = []
-        some.append((row, content))
+            some = {}
+        some[sha256] = content
     if some:
         yield some
 
