@@ -15,7 +15,8 @@ import onnxruntime
 
 from bench.report import describe_machine, make_table, write_section
 from export.certificate import Certificate
-from export.manifest import ROOT, Model, Precision, load_manifest
+from export.entry import ROOT, Model, Precision
+from export.manifest import load_manifest
 from export.parity import SAMPLE, list_pictures
 from export.precision import measure, reduce
 from export.preprocessing import load_pixels

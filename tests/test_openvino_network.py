@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
+from contract.pixels import load_module
+from export.entry import ROOT
 from export.errors import CheckpointError
-from export.manifest import ROOT, load_manifest
+from export.manifest import load_manifest
 from export.parity import SAMPLE
-from export.preprocessing import load_module, load_pixels
+from export.preprocessing import load_pixels
 from export.repository import NETWORKS
 from export.session import open_served, open_session
 from tests.tiny_networks import make_network

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.preprocessing import picture
+from contract.pixels import picture
 from tests.conftest import ROOT
 from tests.pictures import encode, gradient
 

@@ -12,7 +12,8 @@ from bench.report import make_table, summarise
 from bench.service import start_service
 from bench.variants import repository_options
 from bench.work import NETWORKS
-from export.manifest import Manifest, Task, load_manifest
+from contract.tasks import Task
+from export.manifest import Manifest, load_manifest
 from export.repository import Repository
 
 COUNTS = (1, 2, 4, 8)
