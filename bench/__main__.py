@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from bench.context import Context
 from bench.photos import write_photo
 from bench.report import README, describe_machine, show_verdicts, write_section
-from bench.sections import SECTIONS
+from bench.sections import ON_REQUEST, SECTIONS
 from bench.service import start_service
 
 
@@ -23,9 +23,11 @@ def main(arguments: Sequence[str]) -> int:
     options = make_parser().parse_args(arguments)
     names, began = options.only or list(SECTIONS), time.monotonic()
     with TemporaryDirectory() as folder, start_service(*choose_target()) as service:
-        context = Context(service, choose_photos(options.photos, Path(folder)), options.seconds, options.rounds)
+        context = Context(
+            service, choose_photos(options.photos, Path(folder)), options.seconds, options.rounds, options.other
+        )
         machine = describe_machine()
-        failed = [name for name in names if not measure(name, context, options.dry)]
+        failed = [name for name in names if not measure(name, context, options.dry or name in ON_REQUEST)]
     whole = names == list(SECTIONS)
     report(
         "machine", f"{machine} The whole took {(time.monotonic() - began) / 60:.0f} minutes.", options.dry or not whole
@@ -38,7 +40,7 @@ def measure(name: str, context: Context, dry: bool) -> bool:
     """Measure one section and report it. One that fails says so in its place, and the others go on."""
     started, done = time.monotonic(), True
     try:
-        text = SECTIONS[name](context)
+        text = (SECTIONS | ON_REQUEST)[name](context)
     except Exception as error:
         text, done = f"Not measured: {type(error).__name__}: {error}", False
     report(name, text, dry)
@@ -48,10 +50,13 @@ def measure(name: str, context: Context, dry: bool) -> bool:
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, help="sections to measure (default: all)")
+    parser.add_argument(
+        "--only", nargs="+", choices=[*SECTIONS, *ON_REQUEST], help="sections to measure (default: all but compare)"
+    )
     parser.add_argument("--seconds", type=float, default=2.5, help="of each measurement (default: 2.5)")
     parser.add_argument("--rounds", type=int, default=3, help="of measurements in turns (default: 3)")
     parser.add_argument("--photos", type=Path, help="folder of JPEG files (default: the sample at 1280×720)")
+    parser.add_argument("--other", type=Path, help="worktree of another commit, for `compare`")
     parser.add_argument("--dry", action="store_true", help=f"print only, leave {README.name} as it is")
     return parser
 

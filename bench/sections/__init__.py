@@ -4,13 +4,11 @@ from collections.abc import Callable
 
 from bench.context import Context
 from bench.sections.classifiers import measure_classifiers
+from bench.sections.compare import measure_compare
 from bench.sections.endurance import measure_memory, measure_start
-from bench.sections.noise import measure_noise
 from bench.sections.overload import measure_overload
 from bench.sections.peers import measure_peers
-from bench.sections.profile import measure_profile
-from bench.sections.providers import measure_providers
-from bench.sections.scale import measure_scale
+from bench.sections.pieces import measure_pieces
 from bench.sections.speed import measure_concurrency, measure_limit
 from bench.sections.steps import measure_steps
 from bench.sections.tuning import measure_tuning
@@ -22,13 +20,13 @@ SECTIONS: dict[str, Callable[[Context], str]] = {
     "concurrency": measure_concurrency,
     "workloads": measure_workloads,
     "classifiers": measure_classifiers,
-    "scale": measure_scale,
     "tuning": measure_tuning,
-    "providers": measure_providers,
-    "profile": measure_profile,
+    "pieces": measure_pieces,
     "overload": measure_overload,
     "memory": measure_memory,
     "start": measure_start,
-    "noise": measure_noise,
     "peers": measure_peers,
 }
+
+# Printed only, and only when it is asked for.
+ON_REQUEST = {"compare": measure_compare}

@@ -31,6 +31,7 @@ ORIENTATION_TAG = 0x0112
 # A reduced decode keeps this many times the pixels that a geometry needs, as Pillow's own thumbnails do. With fewer,
 # the decoder's coarse filter shows, and a network's answer depends on which others were asked along with it.
 GAP = 2
+UPRIGHT_SIDE = 1024  # of photos that regions are cut from; a face that the detectors find is some 40 pixels long then
 LETTERBOX_GREY = (114, 114, 114)  # the padding that YOLO models are trained with
 
 # Pillow's own bomb check warns at half its limit; the limit here is the caller's `max_pixels`.
