@@ -1,5 +1,6 @@
 """What every section of the bench needs: the running service, the photos, and how long to measure."""
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,11 @@ Run = Callable[[], Measured]
 SATURATION = 16  # clients that keep two cores busy
 
 
+def choose_target() -> list[str]:
+    """On a machine with an NVIDIA GPU, the networks' `cuda` configs."""
+    return ["--model-config-name=cuda"] if shutil.which("nvidia-smi") else []
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One aim: what is measured, the bound as text, the value, and whether it holds."""
@@ -28,16 +34,18 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Context:
-    """`photos`: JPEG files of about a megapixel. `seconds` of each measurement, `rounds` of them in turns. `other`:
-    another worktree of the project.
+    """`folder`: to work in. `photos`: JPEG files of about a megapixel. `seconds` of each measurement, `rounds` of them
+    in turns. `bulk`: photos that are scored in bulk. `other`: another worktree of the project.
 
     Sections note in `verdicts` what became of the aims.
     """
 
     service: Service
+    folder: Path
     photos: tuple[str, ...]
     seconds: float
     rounds: int
+    bulk: int = 2000
     other: Path | None = None
     verdicts: list[Verdict] = field(default_factory=list)
 

@@ -1,8 +1,9 @@
-"""The sections of the bench, each a function from the context to Markdown, in the order of bench/README.md."""
+"""The sections of the bench, each a function from the context to Markdown, in the order of their READMEs."""
 
 from collections.abc import Callable
 
 from bench.context import Context
+from bench.scoring import measure_bulk_limit, measure_bulk_memory, measure_bulk_replicas, measure_bulk_scale
 from bench.sections.classifiers import measure_classifiers
 from bench.sections.compare import measure_compare
 from bench.sections.endurance import measure_memory, measure_start
@@ -14,7 +15,8 @@ from bench.sections.steps import measure_steps
 from bench.sections.tuning import measure_tuning
 from bench.sections.workloads import measure_workloads
 
-SECTIONS: dict[str, Callable[[Context], str]] = {
+Section = Callable[[Context], str]
+SERVICE: dict[str, Section] = {
     "limit": measure_limit,
     "steps": measure_steps,
     "concurrency": measure_concurrency,
@@ -27,6 +29,13 @@ SECTIONS: dict[str, Callable[[Context], str]] = {
     "start": measure_start,
     "peers": measure_peers,
 }
-
+# Their tables stand in scoring/README.md.
+BULK: dict[str, Section] = {
+    "bulk-limit": measure_bulk_limit,
+    "bulk-memory": measure_bulk_memory,
+    "bulk-replicas": measure_bulk_replicas,
+    "bulk-scale": measure_bulk_scale,
+}
 # Printed only, and only when it is asked for.
-ON_REQUEST = {"compare": measure_compare}
+ON_REQUEST: dict[str, Section] = {"compare": measure_compare}
+SECTIONS = SERVICE | BULK | ON_REQUEST
