@@ -177,7 +177,7 @@ class Model(Entry):
     checkpoint: Path
     factory: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] | None = None
     output: str | None = None
-    labels: Annotated[list[str], Field(min_length=2)] | None = None
+    labels: Annotated[list[str], Field(min_length=1)] | None = None
     positive: str | None = None
     geometry: GeometryEntry
     pixels: Pixels = Pixels()

@@ -12,6 +12,7 @@ from serving.backend_directory import lay_out_backends, link_libraries
 from serving.errors import InstallationError, SettingsError
 from serving.fingerprint import TARGET, check_plans
 from serving.installation import Installation
+from serving.repositories import list_models
 from serving.settings import Settings
 
 RESTRICTED_PROTOCOLS = "model-repository,shared-memory,trace,logging"
@@ -70,7 +71,9 @@ def require_loopback(settings: Settings) -> None:
 def repository_options(settings: Settings) -> list[str]:
     """Explicit model control, so that SIGHUP can reload in the right order."""
     options = [f"--model-repository={path.resolve()}" for path in settings.model_repository]
-    options += ["--model-control-mode=explicit", "--load-model=*", "--strict-readiness=true"]
+    # By name: `*` would also load the folders of steps that no model needs, which have no config.
+    options += ["--model-control-mode=explicit", "--strict-readiness=true"]
+    options += [f"--load-model={name}" for name in list_models(settings.model_repository)]
     if settings.model_config_name:
         options.append(f"--model-config-name={settings.model_config_name}")
     return options

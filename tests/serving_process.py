@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FREE_PORTS = ("--grpc-port", "0", "--metrics-port", "0", "--gateway-port", "0")
 SECRET = "secret-of-the-tests"
 START_TIMEOUT = 60
-KEEP_EXPORTED = shutil.ignore_patterns("config.pbtxt", "vocabulary.json", "__pycache__")
+KEEP_EXPORTED = shutil.ignore_patterns("config.pbtxt", "vocabularies.json", "__pycache__")
 
 
 def serve_exported(folder: Path) -> "ServingProcess":

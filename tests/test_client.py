@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import pytest
 from PIL import Image
 
-from gateway.client import Client, ServiceError, read_wait, to_frame
+from gateway.client import Client, ServiceError, parse_image, read_wait, to_frame
 from tests.conftest import ROOT
 from tests.pictures import encode, gradient
 
@@ -24,7 +24,7 @@ def client(gateway_url):
 
 def test_one_photo_in_every_form(client):
     results = [client.analyze(SAMPLE), client.analyze(str(SAMPLE)), client.analyze(SAMPLE.read_bytes())]
-    assert {result.caption for result in results} == {results[0].caption}
+    assert {result.captions["caption"].text for result in results} == {results[0].captions["caption"].text}
     assert results[0].name == str(SAMPLE)
     assert (results[0].width, results[0].height) == (512, 512)
     assert set(results[0].attributes["smiling"].probabilities) == {"smiling", "not smiling"}
@@ -33,8 +33,34 @@ def test_one_photo_in_every_form(client):
 
 def test_options_select(client):
     result = client.analyze(SAMPLE, features="objects", min_score=0, max_objects=2)
-    assert len(result.objects) == 2
-    assert result.caption is None
+    assert len(result.objects["objects"]) == 2
+    assert result.captions == {}
+
+
+def test_any_number_of_models_by_name():
+    face = {"label": "face", "score": 0.9, "box": {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0}}
+    smiling = {"label": "yes", "probability": 0.8, "probabilities": {"no": 0.2, "yes": 0.8}}
+    image = {
+        "filename": None,
+        "width": 96,
+        "height": 64,
+        "attributes": {"smiling": smiling, "glad": None},
+        "faces": [face | {"attributes": {"smiling": smiling, "glad": None}}],
+        "objects": [],
+        "caption": {"text": "a cup", "score": -1.0},
+        "title": {"text": "cup", "score": -2.0},
+        "embeddings": {"vector": [0.5, 0.25]},
+    }
+    result = parse_image("a.jpg", image, 0.1)
+    assert {name: len(found) for name, found in result.objects.items()} == {"faces": 1, "objects": 0}
+    assert result.objects["faces"][0].attributes["smiling"].probability == 0.8
+    assert result.objects["faces"][0].box == (1.0, 2.0, 3.0, 4.0)
+    assert result.attributes["glad"] is None
+    assert [caption.text for caption in result.captions.values()] == ["a cup", "cup"]
+    row = to_frame([result]).iloc[0]
+    assert (row["faces"], row["faces: face"], row["objects"], row["title"]) == (1, 1, 0, "cup")
+    assert row["vector"] == [0.5, 0.25]
+    assert row["smiling: yes"] == 0.8
 
 
 def test_many_photos_keep_their_order_and_their_errors(client):

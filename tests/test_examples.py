@@ -8,6 +8,7 @@ from tests.conftest import ROOT
 
 NAMES = [model.name for model in load_manifest().models if model.default]
 
+
 def run(*arguments):
     command = [sys.executable, ROOT / "examples" / "grpc_client.py", ROOT / "examples" / "sample.jpg", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.registry import REGISTRY
 
 from gateway.answers import Found
-from gateway.lifecycle import visit
+from gateway.operations.request_context import context
 
 SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 BYTES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000)
@@ -33,9 +33,9 @@ def register(app: Flask) -> None:
 
 
 def count(response: Response) -> Response:
-    asked, here = request.url_rule, visit()
+    rule, here = request.url_rule, context()
     # What no route takes is counted together: its methods are whatever clients think of.
-    route, method = (asked.rule, request.method) if asked else ("none", "any")
+    route, method = (rule.rule, request.method) if rule else ("none", "any")
     total = time.monotonic() - here.started
     find(REQUESTS, method, route, response.status_code).inc()
     find(TOTAL_SECONDS, route).observe(total)

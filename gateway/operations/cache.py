@@ -6,10 +6,10 @@ from hashlib import sha256
 
 from cachetools import TTLCache
 
-from gateway.problems import Problem
-from gateway.triton import Tensors
+from contract.answer import Tensors
+from contract.failure import AnalyzeError
+from gateway.triton import Outcome
 
-Results = list[Tensors | Problem]
 # What Python's objects around an answer take, about.
 OVERHEAD_BYTES = 1000
 
@@ -24,10 +24,12 @@ class AnswerCache:
         self._kept: TTLCache = TTLCache(size, seconds, getsizeof=count_bytes)
         self._lock = threading.Lock()
 
-    def complete(self, images: list[bytes], asked: Hashable, infer: Callable[[list[bytes]], Results]) -> Results:
+    def complete(
+        self, images: list[bytes], asked: Hashable, infer: Callable[[list[bytes]], list[Outcome]]
+    ) -> list[Outcome]:
         """The result of each image; `infer` is called for those that are not known, if there are any.
 
-        `asked` is everything but the image that a result depends on. Problems are not kept.
+        `asked` is everything but the image that a result depends on. Failures are not kept.
         """
         if not self._kept.maxsize:
             return infer(images)
@@ -43,8 +45,8 @@ class AnswerCache:
                     self._keep(key, result)
         return [results[key] for key in keys]
 
-    def _keep(self, key: Hashable, result: Tensors | Problem) -> None:
-        if not isinstance(result, Problem) and count_bytes(result) <= self._kept.maxsize:
+    def _keep(self, key: Hashable, result: Outcome) -> None:
+        if not isinstance(result, AnalyzeError) and count_bytes(result) <= self._kept.maxsize:
             self._kept[key] = result
 
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager, suppress
 
 from gateway.problems import RequestTimeout
 
-LONGEST_NAP = 0.5
+MAX_POLL_SECONDS = 0.5
 
 
-class Patience:
+class UploadDeadline:
     """Ends the uploads of this process that take longer than `seconds`, so that slow clients hold no threads for ever.
 
     A socket's own time-out begins anew with every byte, and gunicorn reads until it has all that it was asked for: a
@@ -22,10 +22,10 @@ class Patience:
         self._seconds = seconds
         self._deadlines: dict[socket.socket, float] = {}
         self._lock = threading.Lock()
-        self._watch: threading.Thread | None = None
+        self._watcher: threading.Thread | None = None
 
     @contextmanager
-    def limited(self, connection: socket.socket | None) -> Iterator[None]:
+    def limit(self, connection: socket.socket | None) -> Iterator[None]:
         """Read a body from `connection` within the time; without one (another server than gunicorn) there is no limit.
 
         Raises:
@@ -46,13 +46,13 @@ class Patience:
     def _start(self) -> None:
         """At the first upload: a thread that was started before a fork would not be in the worker."""
         with self._lock:
-            if self._watch is None:
-                self._watch = threading.Thread(target=self._look, daemon=True)
-                self._watch.start()
+            if self._watcher is None:
+                self._watcher = threading.Thread(target=self._watch, daemon=True)
+                self._watcher.start()
 
-    def _look(self) -> None:
+    def _watch(self) -> None:
         while True:
-            time.sleep(min(LONGEST_NAP, self._seconds / 4))
+            time.sleep(min(MAX_POLL_SECONDS, self._seconds / 4))
             now = time.monotonic()
             for connection, deadline in list(self._deadlines.items()):
                 if now > deadline:

@@ -11,18 +11,18 @@ from pathlib import Path
 from gateway.settings import Settings
 from gateway.uploads import Upload
 
-CLEAN_SECONDS = 60.0
+CLEANING_INTERVAL_SECONDS = 60.0
 # Cleaning makes some room, so that it need not run at every picture.
 SHARE_AFTER_CLEANING = 0.9
 # A file that is being written, perhaps by another worker; an old one was left by a crash.
-PART, PART_SECONDS = ".part-", 3600.0
+UNFINISHED, UNFINISHED_SECONDS = ".part-", 3600.0
 
 
 class Archive:
     """A folder of bounded size and age. Several workers may write into one."""
 
-    def __init__(self, folder: Path, most_bytes: int, most_days: float) -> None:
-        self._folder, self._most_bytes, self._most_seconds = folder, most_bytes, most_days * 86400
+    def __init__(self, folder: Path, max_bytes: int, max_days: float) -> None:
+        self._folder, self._max_bytes, self._max_seconds = folder, max_bytes, max_days * 86400
         self._lock = threading.Lock()
         self._cleaned = float("-inf")
         self._written = 0
@@ -37,8 +37,8 @@ class Archive:
         write_atomically(self._folder / f"{name}.json", text.encode())
         with self._lock:
             self._written += len(upload.data) + len(text)
-            due = time.monotonic() - self._cleaned > CLEAN_SECONDS
-            if due or self._written > self._most_bytes * (1 - SHARE_AFTER_CLEANING):
+            due = time.monotonic() - self._cleaned > CLEANING_INTERVAL_SECONDS
+            if due or self._written > self._max_bytes * (1 - SHARE_AFTER_CLEANING):
                 self.clean()
 
     def clean(self) -> None:
@@ -52,14 +52,14 @@ class Archive:
                 status = entry.stat()
             except FileNotFoundError:  # another worker cleans too
                 continue
-            if name.startswith(PART) and time.time() - status.st_mtime < PART_SECONDS:
+            if name.startswith(UNFINISHED) and time.time() - status.st_mtime < UNFINISHED_SECONDS:
                 continue
             ages[name] = max(ages[name], status.st_mtime)
             sizes[name] += status.st_size
-        room = self._most_bytes * SHARE_AFTER_CLEANING
+        room = self._max_bytes * SHARE_AFTER_CLEANING
         for name in sorted(ages, key=ages.__getitem__, reverse=True):
             room -= sizes[name]
-            if room < 0 or time.time() - ages[name] > self._most_seconds:
+            if room < 0 or time.time() - ages[name] > self._max_seconds:
                 (self._folder / name).unlink(missing_ok=True)
                 (self._folder / f"{name}.json").unlink(missing_ok=True)
 
@@ -73,7 +73,7 @@ def create_archive(settings: Settings) -> Archive | None:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Readers see the whole file or none."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PART)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
