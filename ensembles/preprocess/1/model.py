@@ -25,9 +25,7 @@ import triton_python_backend_utils as pb_utils
 
 sys.path.insert(0, str(Path(__file__).parent))
 from geometry import Geometry
-from picture import BadImage, decode
-
-UPRIGHT_SIDE = 1024  # a face that the detectors find is some 40 pixels long in it, and more
+from picture import UPRIGHT_SIDE, BadImage, decode
 
 
 class TritonPythonModel:
