@@ -13,8 +13,8 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from export.certificate import Certificate, network_checksum
 from export.configs import network_config, to_text, write_text
+from export.entry import Model, Precision
 from export.errors import TargetError
-from export.manifest import Model, Precision
 from export.tensorrt import build_plan, tensorrt_version
 from serving.errors import InstallationError
 from serving.fingerprint import FINGERPRINT, PLAN, read_fingerprint

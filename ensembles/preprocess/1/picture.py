@@ -114,6 +114,14 @@ class Picture:
             image = canvas
         return np.asarray(image)
 
+    def shrink(self, longest: int) -> np.ndarray:
+        """UINT8 [h,w,3] RGB, the longer side at most `longest` pixels."""
+        ratio = longest / max(self.pixels.size)
+        if ratio >= 1:
+            return np.asarray(self.pixels)
+        size = max(1, round(self.pixels.width * ratio)), max(1, round(self.pixels.height * ratio))
+        return np.asarray(resize(self.pixels, size, "antialias"))
+
 
 def resize(image: Image.Image, size: tuple[int, int], resample: str) -> Image.Image:
     """To `size` (width, height); bilinear is within 1 of 255 of OpenCV's INTER_LINEAR."""
@@ -123,10 +131,11 @@ def resize(image: Image.Image, size: tuple[int, int], resample: str) -> Image.Im
     return image.transform(size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
 
 
-def decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture:
+def decode(data: bytes, geometries: list[Geometry], max_pixels: int, longest: int = 0) -> Picture:
     """Decode the first frame of an image file, upright and RGB.
 
-    JPEG is decoded at the smallest DCT scale that still gives every geometry GAP times its pixels.
+    JPEG is decoded at the smallest DCT scale that still gives every geometry GAP times its pixels, and the picture's
+    longer side `longest` pixels where the file has as many.
 
     Raises:
         BadImage: no image, an unsupported format, a broken file, or more than `max_pixels` pixels.
@@ -136,7 +145,7 @@ def decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on odd metadata are of no use to anybody here
             image = open_image(io.BytesIO(data), formats=FORMATS)
-            return _decode(image, geometries, max_pixels)
+            return _decode(image, geometries, max_pixels, longest)
     except BadImage:
         raise
     except Exception as error:  # decoders raise nearly anything on broken files
@@ -144,21 +153,25 @@ def decode(data: bytes, geometries: list[Geometry], max_pixels: int) -> Picture:
         raise BadImage(f"cannot decode image: {found}; accepted formats are {', '.join(FORMATS)}") from error
 
 
-def _decode(image: Image.Image, geometries: list[Geometry], max_pixels: int) -> Picture:
+def _decode(image: Image.Image, geometries: list[Geometry], max_pixels: int, longest: int) -> Picture:
     if image.width * image.height > max_pixels:
         raise BadImage(f"image has {image.width * image.height} pixels, at most {max_pixels} are accepted")
     orientation = image.getexif().get(ORIENTATION_TAG, 1)
     size = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
-    _reduce(image, size, orientation, geometries)
+    _reduce(image, size, orientation, geometries, longest)
     image.load()
     # A reduced decode would be transposed just the same; the original's size was taken before.
     upright = ImageOps.exif_transpose(image) if orientation != 1 else image
     return Picture(to_rgb(upright), size)
 
 
-def _reduce(image: Image.Image, size: tuple[int, int], orientation: int, geometries: list[Geometry]) -> None:
+def _reduce(
+    image: Image.Image, size: tuple[int, int], orientation: int, geometries: list[Geometry], longest: int
+) -> None:
     """Ask the JPEG decoder for the smallest scale (1/2, 1/4, 1/8) that covers all geometries; others ignore it."""
     needs = [geometry.decoded_size(*size) for geometry in geometries] or [(1, 1)]
+    # A picture this long, in its own proportions.
+    needs.append((size[0] * longest // (GAP * max(size)), size[1] * longest // (GAP * max(size))))
     needed = GAP * max(width for width, _ in needs), GAP * max(height for _, height in needs)
     image.draft(None, needed[::-1] if orientation in (5, 6, 7, 8) else needed)
 
