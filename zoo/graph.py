@@ -41,6 +41,10 @@ class Graph:
     def split(self, value: Value, sizes: np.ndarray, axis: int) -> list[str]:
         return self._node("Split", (value, sizes), len(sizes), {"axis": axis})
 
+    def halve_batch(self, value: str) -> list[str]:
+        """The first and the second half of an even batch."""
+        return self._node("Split", (value,), 2, {"axis": 0, "num_outputs": 2})
+
     def finish(self, value: str, name: str, sides: Sequence[int], halve: bool = False) -> onnx.ModelProto:
         """The network with the one output `name`, FLOAT [N, *sides]; `halve` stores large weights in half precision."""
         self.nodes.append(helper.make_node("Identity", [value], [name]))

@@ -17,17 +17,25 @@ from zoo.graph import Graph
 FLOATS = {"float32": np.float32, "int32": np.int32, "uint8": np.uint8, "float16": np.float16}
 CHANNELS = (1, 3)
 
+Prepare = Callable[[Graph, str], str]
 
-def load_graph(path: Path) -> tuple[Graph, dict[str, tuple[int, ...]]]:
-    """The network's graph, its one input `images` added, and its outputs by name with their shapes behind the batch."""
-    network = Converter(path)
+
+def load_graph(
+    path: Path, prepare: Prepare = lambda _graph, images: images
+) -> tuple[Graph, dict[str, tuple[int, ...]]]:
+    """The network's graph, its one input `images` added, and its outputs by name with their shapes behind the batch.
+
+    `prepare` adds what happens to the images before the network sees them.
+    """
+    network = Converter(path, prepare)
     return network.graph, {network.convert(name): shape for name, shape in network.outputs.items()}
 
 
 class Converter:
     """Node by node from an output back to the input; every node is added once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prepare: Prepare) -> None:
+        self.prepare = prepare
         model = json.loads(path.read_text())
         self.graph = Graph()
         self.nodes = {node["name"]: node for node in model["modelTopology"]["node"]}
@@ -66,9 +74,10 @@ class Converter:
 
     def placeholder(self, node: dict[str, Any]) -> str:
         _, *sides = (int(side["size"]) for side in node["attr"]["shape"]["shape"]["dim"])
-        if sides[0] in CHANNELS:
-            return self.graph.input("images", sides)
-        return self._nhwc(self.graph.input("images", [sides[2], *sides[:2]]))
+        channels_first = sides[0] in CHANNELS
+        images = self.graph.input("images", sides if channels_first else [sides[2], *sides[:2]])
+        images = self.prepare(self.graph, images)
+        return images if channels_first else self._nhwc(images)
 
     def fixed(self, node: dict[str, Any]) -> str:
         value = self.constant(node["name"])
@@ -84,7 +93,7 @@ class Converter:
     def convolution(self, node: dict[str, Any]) -> str:
         kernel = self.constant(node["input"][1]).astype(np.float32)
         depthwise = node["op"].startswith("Depthwise")
-        height, width, inputs, outputs = kernel.shape
+        height, width, inputs, _ = kernel.shape
         kernel = kernel.transpose(2, 3, 0, 1) if depthwise else kernel.transpose(3, 2, 0, 1)
         kernel = kernel.reshape(-1, 1 if depthwise else inputs, height, width)
         bias = [self.graph.constant(self.constant(name).reshape(-1)) for name in node["input"][2:3]]
