@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from scoring.__main__ import make_parser
 from contract.card import Catalog
+from scoring.__main__ import make_parser
 from scoring.batches import cut
 from scoring.errors import ModelsChanged
 from scoring.job import Job
@@ -89,9 +89,7 @@ def test_broken_picture_fails_no_neighbour(triton_url, analyze, tmp_path):
     assert [row["error"] for row in rows] == [None] * 15
     assert [row["smiling"] for row in rows] == pytest.approx([answer["smiling"][0][1] for answer in answers], abs=1e-5)
     assert [row["caption"] for row in rows] == [answer["caption"][0][0].decode() for answer in answers]
-    assert [len(row["objects"]) for row in rows] == [
-        (answer["objects_scores"][0] >= 0.25).sum() for answer in answers
-    ]
+    assert [len(row["objects"]) for row in rows] == [(answer["objects_scores"][0] >= 0.25).sum() for answer in answers]
 
 
 def test_table_carries_its_columns(triton_url, tmp_path):
