@@ -27,7 +27,8 @@ QUERY_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserEx
 @dataclass(frozen=True)
 class Run:
     """One scored dataset. `rows` and `photos` are views: all rows, and those without an error. `types` of the columns
-    are Arrow's; `identifiers` are the columns' names in DuckDB, which knows no upper and lower case."""
+    are Arrow's; `identifiers` are the columns' names in DuckDB, which knows no upper and lower case. A photo is
+    positive from a probability of `threshold`; boxes count from a score of `min_score`."""
 
     folder: str
     database: DuckDBPyConnection
@@ -35,6 +36,8 @@ class Run:
     cards: dict[str, Card]
     types: dict[str, pa.DataType]
     identifiers: dict[str, str]
+    threshold: float
+    min_score: float
 
     @property
     def photos(self) -> str:
@@ -67,21 +70,29 @@ class Run:
         number = f"{self.column(name)}::DOUBLE"
         return f"CASE WHEN isfinite({number}) THEN {number} END"
 
-    def read(self, sql: str, **values: object) -> pa.Table:
-        """The result of SQL; `$name` in it stands for a value. Raises ReportError when a part cannot be read."""
+    def positive(self, name: str) -> str:
+        """Whether a photo shows a classifier's positive label, in SQL; null without a prediction."""
+        return f"({self.column(name)} >= {self.threshold}::DOUBLE)"
+
+    def labels(self, name: str) -> str:
+        """The labels of a detector's boxes as a list in SQL; null without an answer."""
+        return f"[box.label FOR box IN {self.column(name)} IF box.score >= {self.min_score}::DOUBLE]"
+
+    def read(self, sql: str) -> pa.Table:
+        """The result of SQL. Raises ReportError when a part cannot be read."""
         try:
-            return self.database.sql(sql, params=values).to_arrow_table()
+            return self.database.sql(sql).to_arrow_table()
         except QUERY_ERRORS:
             raise
         except duckdb.Error as error:
             raise ReportError(f"cannot read {self.folder}: {first_line(error)}") from error
 
-    def query(self, sql: str, **values: object) -> pd.DataFrame:
-        return self.read(sql, **values).to_pandas()
+    def query(self, sql: str) -> pd.DataFrame:
+        return self.read(sql).to_pandas()
 
-    def row(self, sql: str, **values: object) -> list:
+    def row(self, sql: str) -> list:
         """The only row of the result."""
-        (row,) = self.read(sql, **values).to_pylist()
+        (row,) = self.read(sql).to_pylist()
         return list(row.values())
 
     def require(self, column: str, flag: str) -> pa.DataType:
@@ -103,7 +114,7 @@ def connect() -> DuckDBPyConnection:
     )
 
 
-def open_run(database: DuckDBPyConnection, folder: str, rows: str) -> Run:
+def open_run(database: DuckDBPyConnection, folder: str, rows: str, threshold: float, min_score: float) -> Run:
     """The dataset of a folder or URI; `rows` names its view. Raises ReportError when there is none."""
     try:
         parts, schema = find_parts(database, folder)
@@ -111,10 +122,9 @@ def open_run(database: DuckDBPyConnection, folder: str, rows: str) -> Run:
         relation.create_view(rows)
     except (OSError, ValueError, pa.ArrowException, duckdb.Error) as error:
         raise ReportError(f"cannot read {folder}: {first_line(error)}") from error
-    types = {field.name: field.type for field in schema}
-    run = Run(
-        folder, database, rows, read_cards(folder, schema), types, dict(zip(types, relation.columns, strict=True))
-    )
+    types = dict(zip(schema.names, schema.types, strict=True))
+    identifiers = dict(zip(types, relation.columns, strict=True))
+    run = Run(folder, database, rows, read_cards(folder, schema), types, identifiers, threshold, min_score)
     create_photos(run)
     return run
 
@@ -139,8 +149,7 @@ def read_cards(folder: str, schema: pa.Schema) -> dict[str, Card]:
     """The models that the schema's metadata describes. Raises ReportError when it does not."""
     try:
         models = json.loads((schema.metadata or {})[METADATA_KEY])["models"]
-        # CSV files are called after models.
-        cards = {name: Card.from_dict(re.fullmatch(r"\w[\w.-]*", name)[0], card) for name, card in models.items()}
+        cards = {name: Card.from_dict(name, card) for name, card in models.items() if check_name(name)}
     except UnknownTask as error:
         raise ReportError(f"{folder}: {error}") from error
     except (KeyError, ValueError, AttributeError, TypeError) as error:
@@ -150,6 +159,13 @@ def read_cards(folder: str, schema: pa.Schema) -> dict[str, Card]:
     if missing := {"source", "sha256", "error", "models", *cards} - set(schema.names):
         raise ReportError(f"{folder} lacks columns that `python -m scoring` writes: {', '.join(sorted(missing))}")
     return cards
+
+
+def check_name(name: str) -> bool:
+    """CSV files are called after models. Raises ValueError for what is no name."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(name)
+    return True
 
 
 def create_photos(run: Run) -> None:

@@ -164,10 +164,10 @@ def test_duplicates_are_those_of_every_pair_compared(monkeypatch):
 def test_many_photos_are_a_random_sample_that_stays_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr("report.embedding.MOST_PHOTOS", 50)
     folder = write_run(tmp_path / "run", add_models(make_columns(300, 10, 0)), [*MODELS, VECTOR])
-    sources, vectors = read_vectors(open_run(connect(), str(folder), "run"), "vector")
+    sources, vectors = read_vectors(open_run(connect(), str(folder), "run", 0.5, 0.25), "vector")
     assert len(set(sources)) == 50
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
-    assert list(read_vectors(open_run(connect(), str(folder), "run"), "vector")[0]) == list(sources)
+    assert list(read_vectors(open_run(connect(), str(folder), "run", 0.5, 0.25), "vector")[0]) == list(sources)
     assert "a random 50 are compared" in report(folder)[0]
 
 
