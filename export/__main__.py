@@ -10,7 +10,7 @@ Examples:
   python -m export --target cuda                    configs for ONNX Runtime on the GPU
   python -m export remove hat                       take a model out of manifest and repository
 
-export/README.md tells everything about entries, checkpoints, precision and GPU targets.
+export/README.md describes entries, checkpoints, precision and GPU targets.
 """
 
 import argparse
@@ -19,10 +19,11 @@ import time
 from pathlib import Path
 
 from export.build import Built, build, is_current
+from export.checkpoint import resolve
+from export.entry import ACTIONS, Model
 from export.errors import ExportError
-from export.frameworks import resolve
 from export.manage import HEADINGS, check, describe, lay_out, remove, set_version
-from export.manifest import ACTIONS, MANIFEST, Manifest, Model, load_manifest
+from export.manifest import MANIFEST, Manifest, load_manifest
 from export.parity import list_pictures
 from export.repository import ENSEMBLES, KEPT_VERSIONS, NETWORKS, Repository
 from export.targets import Target, write_target
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace, repository: Repository) -> None:
     print(summarise(manifest, repository, seconds))
 
 
-def tell(text: str) -> None:
+def report(text: str) -> None:
     """One line of progress."""
     print(f"{text} …", flush=True)
 
@@ -70,7 +71,7 @@ def build_target(manifest: Manifest, models: list[Model], target: Target, reposi
     names = {model.name for model in models}
     for model, certificate, version in repository.served(manifest):
         if model.name in names:
-            tell(f"{model.name}: version {version} for {target}")
+            report(f"{model.name}: version {version} for {target}")
             write_target(target, model, certificate, version, repository.networks)
 
 
@@ -82,7 +83,7 @@ def only(models: list[Model], options: argparse.Namespace, flag: str) -> str:
 
 
 def verify(models: list[Model], repository: Repository, options: argparse.Namespace) -> None:
-    failures = check(models, repository, options.pictures, options.trust_checkpoint, tell)
+    failures = check(models, repository, options.pictures, options.trust_checkpoint, report)
     if failures:
         raise ExportError("; ".join(failures.values()))
     print(f"{len(models)} models hold what their certificates say\n")
@@ -172,7 +173,7 @@ def export(models: list[Model], repository: Repository, options: argparse.Namesp
             if not options.force and is_current(model, certificate):
                 continue
             start = time.monotonic()
-            built.append(build(model, pictures, staging, options.trust_checkpoint, tell))
+            built.append(build(model, pictures, staging, options.trust_checkpoint, report))
             seconds[model.name] = time.monotonic() - start
         for each in built:
             repository.install(each.model, each.folder, options.keep)

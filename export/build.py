@@ -1,23 +1,36 @@
 """From a manifest entry to a staged version: model.onnx and its certificate."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import onnx
 
-from export.certificate import Certificate, certify, is_same_entry, write_certificate
-from export.errors import CheckpointError
-from export.frameworks import Source, load_source
-from export.frameworks.source import checksum
+from export.certificate import (
+    Certificate,
+    describe_entry,
+    is_same_entry,
+    network_checksum,
+    write_certificate,
+)
+from export.checkpoint import load_source
+from export.entry import Accelerator, Framework, Model, Precision
+from export.frameworks.source import Source, checksum
 from export.graph import wrap
-from export.manifest import Model, Precision, Task
 from export.parity import Parity, compare, list_pictures
 from export.precision import Reduction, measure, reduce
 from export.preprocessing import load_pixels
 from export.session import open_session
+from export.tasks import TASKS
 
-Tell = Callable[[str], None]  # what is done now, for whoever waits
+TOOLS = {
+    Framework.KERAS: ("keras", "torch", "onnxscript"),
+    Framework.TORCH: ("torch", "onnxscript"),
+    Framework.ULTRALYTICS: ("ultralytics", "torch"),
+    Framework.ONNX: (),
+}
+Progress = Callable[[str], None]  # reports what is done now, for whoever waits
 
 
 @dataclass(frozen=True)
@@ -47,61 +60,68 @@ def is_current(model: Model, certificate: Certificate | None) -> bool:
     return same and certificate.parity["atol"] >= certificate.parity["difference"]
 
 
-def build(model: Model, pictures: list[Path], staging: Path, trust: bool, tell: Tell) -> Built:
+def build(model: Model, pictures: list[Path], staging: Path, trust: bool, report: Progress) -> Built:
     """Convert, compare with the framework, and stage.
 
     Raises:
         CheckpointError, ParityError, PrecisionError: nothing is staged that could be installed.
     """
-    converted = convert(model, pictures, trust, tell)
+    converted = convert(model, pictures, trust, report)
     data = converted.network.SerializeToString()
     folder = staging / model.name
     folder.mkdir()
     (folder / "model.onnx").write_bytes(data)
-    certificate = certify(
-        model, converted.source, converted.network, folder,
-        converted.parity, converted.reduction, _shape(data, model, pictures),
-    )  # fmt: skip
+    certificate = certify(model, converted, folder, _shape(data, model, pictures))
     write_certificate(certificate, folder)
     return Built(model, folder, certificate)
 
 
-def convert(model: Model, pictures: list[Path], trust: bool, tell: Tell, served: bytes | None = None) -> Converted:
+def convert(
+    model: Model, pictures: list[Path], trust: bool, report: Progress, served: bytes | None = None
+) -> Converted:
     """The checkpoint as ONNX, compared with its framework, in the entry's precision.
 
     `served`, an exported network, is judged in place of a freshly converted one.
     """
-    tell(f"{model.name}: converting {model.checkpoint.name}")
+    report(f"{model.name}: converting {model.checkpoint.name}")
     source = load_source(model, trust)
-    _check_names(model, source)
+    TASKS[model.task].check_source(model, source)
     network = wrap(source, model)
-    tell(f"{model.name}: comparing with {model.framework} on {len(pictures)} pictures")
+    report(f"{model.name}: comparing with {model.framework} on {len(pictures)} pictures")
     if model.precision is Precision.FP32:
         parity = compare(served or network.SerializeToString(), source, model, pictures)
         return Converted(source, network, parity, None)
     full = network.SerializeToString()
     parity = compare(full, source, model, pictures)
     examples = list_pictures(model.calibration)
-    tell(f"{model.name}: reducing to {model.precision} on {len(examples)} pictures")
+    report(f"{model.name}: reducing to {model.precision} on {len(examples)} pictures")
     network = onnx.load_model_from_string(served) if served else reduce(network, model, examples)
     reduction = measure(full, network.SerializeToString(), model, source.end_to_end, examples)
     return Converted(source, network, parity, reduction)
-
-
-def _check_names(model: Model, source: Source) -> None:
-    """A detector needs class names, and the entry's must be as many as the checkpoint's."""
-    if model.task is not Task.DETECTION:
-        return
-    if model.labels is None and source.labels is None:
-        raise CheckpointError(f"{model.checkpoint}: carries no class names; give labels for {model.name}")
-    if model.labels and source.labels and len(model.labels) != len(source.labels):
-        raise CheckpointError(
-            f"{model.checkpoint}: has {len(source.labels)} classes, labels of {model.name} name {len(model.labels)}; "
-            "give as many, or leave labels out"
-        )
 
 
 def _shape(network: bytes, model: Model, pictures: list[Path]) -> list[int]:
     """Dimensions of the served output without the batch, as one run gives them."""
     output = open_session(network).run(None, {"IMAGES": load_pixels(pictures[0].read_bytes(), model)[None]})[0]
     return list(output.shape[1:])
+
+
+def certify(model: Model, converted: Converted, folder: Path, shape: list[int]) -> Certificate:
+    """The certificate of the network in `folder`; `shape` of its first output without the batch."""
+    source, domains = converted.source, converted.network.opset_import
+    accelerators = () if model.accelerator is Accelerator.NONE else (model.accelerator.value,)
+    names = ("onnx", "onnxruntime", *accelerators, *TOOLS[model.framework])
+    return Certificate(
+        source=model.checkpoint.name,
+        checksum=checksum(model.checkpoint),
+        network=network_checksum(folder),
+        entry=describe_entry(model),
+        labels=model.labels or source.labels or [],
+        end_to_end=source.end_to_end,
+        shape=shape,
+        max_batch_size=source.fixed_batch or model.max_batch_size,
+        opset=next(domain.version for domain in domains if domain.domain in ("", "ai.onnx")),
+        tools={name: version(name) for name in names},
+        parity=asdict(converted.parity),
+        reduction=asdict(converted.reduction) if converted.reduction else None,
+    )

@@ -2,24 +2,14 @@
 
 import json
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
-import onnx
 from pydantic import ValidationError
 
-from export.frameworks.source import Source, checksum
-from export.manifest import Accelerator, Framework, Model
-from export.parity import Parity
-from export.precision import Reduction
+from export.entry import Model
+from export.frameworks.source import checksum
 
 NAME = "certificate.json"
-TOOLS = {
-    Framework.KERAS: ("keras", "torch", "onnxscript"),
-    Framework.TORCH: ("torch", "onnxscript"),
-    Framework.ULTRALYTICS: ("ultralytics", "torch"),
-    Framework.ONNX: (),
-}
 
 
 @dataclass(frozen=True)
@@ -45,7 +35,8 @@ class Certificate:
     reduction: dict | None = None
 
 
-SERVING = ("version", "instances", "threads", "max_batch_size")
+# What of an entry concerns how the network is served, and not what it computes.
+SERVING = ("version", "instances", "threads", "max_batch_size", "region", "default", "min_score", "about", "licence")
 
 
 def describe_entry(model: Model) -> dict:
@@ -69,34 +60,6 @@ def is_same_entry(model: Model, certificate: Certificate) -> bool:
 def network_checksum(folder: Path) -> str:
     """Of the network in a version's folder."""
     return checksum(folder / "model.onnx")
-
-
-def certify(
-    model: Model,
-    source: Source,
-    network: onnx.ModelProto,
-    folder: Path,
-    parity: Parity,
-    reduction: Reduction | None,
-    shape: list[int],
-) -> Certificate:
-    """The certificate of the network in `folder`."""
-    accelerators = () if model.accelerator is Accelerator.NONE else (model.accelerator.value,)
-    tools = {name: version(name) for name in ("onnx", "onnxruntime", *accelerators, *TOOLS[model.framework])}
-    return Certificate(
-        source=model.checkpoint.name,
-        checksum=checksum(model.checkpoint),
-        network=network_checksum(folder),
-        entry=describe_entry(model),
-        labels=model.labels or source.labels or [],
-        end_to_end=source.end_to_end,
-        shape=shape,
-        max_batch_size=source.fixed_batch or model.max_batch_size,
-        opset=next(domain.version for domain in network.opset_import if domain.domain in ("", "ai.onnx")),
-        tools=tools,
-        parity=asdict(parity),
-        reduction=asdict(reduction) if reduction else None,
-    )
 
 
 def write_certificate(certificate: Certificate, folder: Path) -> None:

@@ -2,36 +2,25 @@
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from export.errors import CheckpointError
-from export.frameworks import Layout, Source
-from export.manifest import Activation, Channels, Model, Task
+from export.entry import Channels, Model
+from export.frameworks.source import Layout, Source
+from export.nodes import chain
+from export.tasks import TASKS
 
 IR_VERSION = 8  # what ONNX Runtime 1.19 (Triton 24.10) and older readers take
 PIXELS = "pixels"  # how the names of the nodes that normalise begin
 LUMA = np.array([[0.299], [0.587], [0.114]], dtype=np.float32)  # ITU-R BT.601, as Pillow's and OpenCV's grey
-# One sigmoid unit p becomes the probabilities of two labels: p * [-1, 1] + [1, 0].
-PAIR: list[tuple] = [
-    ("Mul", [("pair_scale", np.array([-1, 1], dtype=np.float32))], {}),
-    ("Add", [("pair_bias", np.array([1, 0], dtype=np.float32))], {}),
-]
 
 
 def wrap(source: Source, model: Model) -> onnx.ModelProto:
-    """The network with input IMAGES UINT8 [N,H,W,3] RGB and outputs by task:
-
-    classification PROBABILITIES FP32 [N,labels]; caption TOKENS INT32 [N,T], SCORE FP32 [N,1];
-    detection PREDICTIONS FP32 [N,…] as the head gives them.
-    """
+    """The network with input IMAGES UINT8 [N,H,W,3] RGB and the outputs of its task."""
     network = onnx.ModelProto()
     network.CopyFrom(source.network)
     network.ir_version = IR_VERSION
     _fold_pixels(network.graph, source.layout, model)
-    if model.task is Task.CLASSIFICATION:
-        _finish(network.graph, model, "PROBABILITIES", _probabilities(model))
-    elif model.task is Task.DETECTION:
-        _finish(network.graph, model, "PREDICTIONS", [])
+    TASKS[model.task].finish(network.graph, model)
     del network.metadata_props[:]
     for field in ("producer_version", "doc_string"):
         network.ClearField(field)
@@ -62,7 +51,7 @@ def _fold_pixels(graph: onnx.GraphProto, layout: Layout, model: Model) -> None:
     steps += [("Mul", [("scale", scale)], {}), ("Add", [("bias", bias)], {})]
     if layout is Layout.NCHW:
         steps.append(("Transpose", [], {"perm": [0, 3, 1, 2]}))
-    nodes = _chain(graph, "IMAGES", steps, PIXELS)
+    nodes = chain(graph, "IMAGES", steps, PIXELS)
     nodes[-1].output[0] = entry.name
     rest = list(graph.node)
     del graph.node[:], graph.input[:]
@@ -88,46 +77,6 @@ def _channel_step(channels: Channels) -> list[tuple]:
     return []
 
 
-def _probabilities(model: Model) -> list[tuple]:
-    """Steps from the last layer to one probability per label."""
-    assert model.labels is not None
-    if model.activation is Activation.SOFTMAX:
-        return [("Softmax", [], {"axis": -1})]
-    return [("Sigmoid", [], {})] if model.activation is Activation.SIGMOID else []
-
-
-def _finish(graph: onnx.GraphProto, model: Model, name: str, steps: list[tuple]) -> None:
-    """Put the steps behind the served output and give it its name; other outputs go."""
-    served = next((output for output in graph.output if output.name == model.output), graph.output[0])
-    dims = served.type.tensor_type.shape.dim
-    if model.task is Task.CLASSIFICATION and dims[-1].dim_value == 1:
-        steps = [*steps, *PAIR]
-    nodes = _chain(graph, served.name, [*steps, ("Identity", [], {})], "served")
-    nodes[-1].output[0] = name
-    graph.node.extend(nodes)
-    shape: list[str | int | None] = (
-        ["N", len(model.labels or [])] if name == "PROBABILITIES" else ["N", *[None] * (len(dims) - 1)]
-    )
-    del graph.output[:]
-    graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-
-
-def _chain(graph: onnx.GraphProto, first: str, steps: list[tuple], prefix: str) -> list[onnx.NodeProto]:
-    """Nodes one behind the other; each step is (operator, [(constant's name, array)], attributes)."""
-    nodes: list[onnx.NodeProto] = []
-    last = first
-    for operator, constants, attributes in steps:
-        names = [f"{prefix}/{name}" for name, _ in constants]
-        graph.initializer.extend(numpy_helper.from_array(array, f"{prefix}/{name}") for name, array in constants)
-        nodes.append(
-            helper.make_node(
-                operator, [last, *names], [f"{prefix}/{len(nodes)}"], f"{prefix}/{len(nodes)}", **attributes
-            )
-        )
-        last = nodes[-1].output[0]
-    return nodes
-
-
 def normalise(images: np.ndarray, model: Model, layout: Layout) -> np.ndarray:
     """The same in numpy, as the manifest's words say it: what the framework's own network is fed for comparison."""
     pixels = images.astype(np.float32)
@@ -138,18 +87,3 @@ def normalise(images: np.ndarray, model: Model, layout: Layout) -> np.ndarray:
     pixels = (pixels / model.pixels.divide - np.array(model.pixels.mean)) / np.array(model.pixels.std)
     pixels = pixels.transpose(0, 3, 1, 2) if layout is Layout.NCHW else pixels
     return np.ascontiguousarray(pixels, dtype=np.float32)
-
-
-def check_labels(outputs: list[np.ndarray], model: Model) -> None:
-    """A classifier has one unit per label, or one for two labels.
-
-    Raises:
-        CheckpointError: names both counts.
-    """
-    assert model.labels is not None
-    units = outputs[0].shape[-1]
-    if outputs[0].ndim != 2 or (units != len(model.labels) and (units, len(model.labels)) != (1, 2)):
-        raise CheckpointError(
-            f"{model.checkpoint}: gives {outputs[0].shape[1:]} values per picture, labels of {model.name} "
-            f"name {len(model.labels)}; correct labels or output"
-        )

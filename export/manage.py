@@ -5,12 +5,13 @@ from pathlib import Path
 
 import tomlkit
 
-from export.build import Tell, convert
+from export.build import Progress, convert
 from export.certificate import Certificate, is_same_entry, network_checksum
+from export.checkpoint import resolve
+from export.entry import Model
 from export.errors import ExportError, ManifestError
-from export.frameworks import resolve
 from export.frameworks.source import checksum
-from export.manifest import Manifest, Model, load_manifest
+from export.manifest import Manifest, load_manifest
 from export.parity import list_pictures
 from export.repository import Repository
 
@@ -31,19 +32,19 @@ def describe(model: Model, repository: Repository) -> list[str]:
 
 
 def check(
-    models: list[Model], repository: Repository, pictures: Path | None, trust: bool, tell: Tell
+    models: list[Model], repository: Repository, pictures: Path | None, trust: bool, report: Progress
 ) -> dict[str, str]:
     """Why each model does not hold what its certificate says; nothing for those that do."""
     failures = {}
     for model in models:
         try:
-            check_one(model, repository, list_pictures(pictures), trust, tell)
+            check_one(model, repository, list_pictures(pictures), trust, report)
         except ExportError as error:
             failures[model.name] = str(error)
     return failures
 
 
-def check_one(model: Model, repository: Repository, pictures: list[Path], trust: bool, tell: Tell) -> None:
+def check_one(model: Model, repository: Repository, pictures: list[Path], trust: bool, report: Progress) -> None:
     """The files are those of the certificate, the entry is the one exported, and the outputs still agree.
 
     Raises:
@@ -58,7 +59,7 @@ def check_one(model: Model, repository: Repository, pictures: list[Path], trust:
     check_files(model, certificate, folder)
     if not is_same_entry(model, certificate):
         raise ExportError(f"{model.name}: the entry changed since the export; run `make export`")
-    convert(model, pictures, trust, tell, (folder / "model.onnx").read_bytes())
+    convert(model, pictures, trust, report, (folder / "model.onnx").read_bytes())
 
 
 def check_files(model: Model, certificate: Certificate, folder: Path) -> None:

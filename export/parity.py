@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from export.entry import ROOT, Model
 from export.errors import CheckpointError, ParityError, first_line
-from export.frameworks import Source
-from export.graph import check_labels, normalise
-from export.manifest import ROOT, Activation, Model, Task
+from export.frameworks.source import Source
+from export.graph import normalise
 from export.preprocessing import load_pixels
 from export.session import open_served, open_session
+from export.tasks import TASKS
 
 SAMPLE = ROOT / "examples" / "sample.jpg"
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".pgm", ".ppm", ".bmp"}
@@ -20,9 +21,7 @@ PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".pgm", ".ppm", ".bmp"}
 
 @dataclass(frozen=True)
 class Parity:
-    """What was compared. `difference` is the largest absolute one: of probabilities, of the caption's score, or of
-    detections, where boxes count as shares of the input's longer side.
-    """
+    """What was compared. `difference` is the largest one, as the task counts it."""
 
     pictures: list[str]
     batches: list[int]
@@ -71,16 +70,11 @@ def _batches(images: np.ndarray, size: int) -> list[np.ndarray]:
 
 def _compare_batch(sessions: Sequence[Any], source: Source, model: Model, images: np.ndarray) -> float:
     expected = _predict(source, model, images)
-    return max(_compare_outputs(expected, session.run(None, {"IMAGES": images}), source, model) for session in sessions)
-
-
-def _compare_outputs(expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> float:
-    if model.task is Task.CAPTION:
-        return _caption_difference(expected, actual)
-    if model.task is Task.DETECTION:
-        return _detection_difference(expected[0], actual[0], source, model)
-    check_labels(expected, model)
-    return float(np.abs(_activate(expected[0], model.activation) - actual[0]).max())
+    task = TASKS[model.task]
+    served = [session.run(None, {"IMAGES": images}) for session in sessions]
+    difference = max(task.difference(expected, outputs, source, model) for outputs in served)
+    task.check_meaning(served[-1], source, model)
+    return difference
 
 
 def _predict(source: Source, model: Model, images: np.ndarray) -> list[np.ndarray]:
@@ -92,38 +86,3 @@ def _predict(source: Source, model: Model, images: np.ndarray) -> list[np.ndarra
             f"{model.checkpoint}: {model.framework} cannot run it on {model.geometry.width}x{model.geometry.height} "
             f"pixels: {first_line(error)}; correct geometry or pixels.channels of {model.name}"
         ) from error
-
-
-def _activate(values: np.ndarray, activation: Activation) -> np.ndarray:
-    """What the manifest says about the last layer, in numpy; one unit becomes two probabilities."""
-    if activation is Activation.SOFTMAX:
-        values = np.exp(values - values.max(-1, keepdims=True))
-        values = values / values.sum(-1, keepdims=True)
-    elif activation is Activation.SIGMOID:
-        values = 1 / (1 + np.exp(-values))
-    return np.concatenate([1 - values, values], axis=-1) if values.shape[-1] == 1 else values
-
-
-def _caption_difference(expected: list[np.ndarray], actual: list[np.ndarray]) -> float:
-    """Tokens must be the same; scores may differ."""
-    if not np.array_equal(expected[0], actual[0]):
-        return float("inf")
-    return float(np.abs(expected[1] - actual[1]).max())
-
-
-def _detection_difference(expected: np.ndarray, actual: np.ndarray, source: Source, model: Model) -> float:
-    side = max(model.geometry.width, model.geometry.height)
-    if not source.end_to_end:
-        scale = np.where(np.arange(expected.shape[1]) < 4, side, 1)[:, None]
-        return float((np.abs(expected - actual) / scale).max())
-    return max(_rows_difference(want, have, side, model) for want, have in zip(expected, actual, strict=True))
-
-
-def _rows_difference(expected: np.ndarray, actual: np.ndarray, side: int, model: Model) -> float:
-    """Each final box [K,6] against its nearest of the same class; near ties may change places."""
-    expected = expected[expected[:, 4] >= 2 * model.decoding.score_floor]
-    if not len(expected):
-        return float(np.abs(actual[:, 4].max(initial=0)) > 2 * model.decoding.score_floor + model.atol)
-    scale = np.array([side, side, side, side, 1, 1 / side])
-    distances = np.abs(expected[:, None] - actual[None]) / scale
-    return float(distances.max(-1).min(-1).max())

@@ -15,16 +15,16 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
+from export.entry import Model, Precision
 from export.errors import PrecisionError
 from export.graph import IR_VERSION, PIXELS
-from export.manifest import Model, Precision, Task
-from export.preprocessing import boxes, load_pixels
+from export.preprocessing import load_pixels
 from export.quiet import quiet
 from export.session import open_served
+from export.tasks import TASKS
 
 KEPT_FP32 = [*DEFAULT_OP_BLOCK_LIST, "Loop"]  # the converter does not know the graphs inside of a Loop
 QUANTISED = ["Conv", "Gemm", "MatMul"]
-FOUND_SCORE, FOUND_IOU = 0.25, 0.5  # objects that count, and how well a box must fit
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,9 @@ def measure(before: bytes, after: bytes, model: Model, end_to_end: bool, picture
         PrecisionError: the loss is beyond the entry's `max_loss`.
     """
     expected, found = (_answers(network, model, end_to_end, pictures) for network in (before, after))
-    truth = _labels_of_folders(model, pictures) or expected
-    share, reduced = (_agreement(truth, answers, model.task) for answers in (expected, found))
+    task = TASKS[model.task]
+    truth = task.truth(model, pictures) or expected
+    share, reduced = (task.agreement(truth, answers) for answers in (expected, found))
     if share - reduced > model.max_loss:
         raise PrecisionError(
             f"{model.checkpoint}: in {model.precision}, {model.name} falls from {share:.3f} to {reduced:.3f} on "
@@ -101,52 +102,11 @@ def measure(before: bytes, after: bytes, model: Model, end_to_end: bool, picture
     return Reduction([path.name for path in pictures], share, reduced, model.max_loss)
 
 
-def _labels_of_folders(model: Model, pictures: list[Path]) -> list | None:
-    """The label index of each picture where all lie in folders named after labels."""
-    names = [path.parent.name for path in pictures]
-    if model.task is not Task.CLASSIFICATION or not set(names) <= set(model.labels or []):
-        return None
-    return [(model.labels or []).index(name) for name in names]
-
-
 def _answers(network: bytes, model: Model, end_to_end: bool, pictures: list[Path]) -> list:
-    """Per picture: a label's index, a tuple of tokens, or Detections."""
-    session = open_served(network, model)
+    """Per picture what its task counts as the answer."""
+    session, read = open_served(network, model), TASKS[model.task].read_answers
     answers: list = []
     for path in pictures:
-        output = session.run(None, {"IMAGES": load_pixels(path.read_bytes(), model)[None]})[0][0]
-        if model.task is Task.CLASSIFICATION:
-            answers.append(int(output.argmax()))
-        elif model.task is Task.CAPTION:
-            answers.append(tuple(output.tolist()))
-        elif end_to_end:
-            answers.append(boxes.read_end_to_end(output, FOUND_SCORE))
-        else:
-            answers.append(boxes.read_raw(output, FOUND_SCORE, model.decoding.iou))
+        outputs = session.run(None, {"IMAGES": load_pixels(path.read_bytes(), model)[None]})
+        answers += read(outputs, model, end_to_end)
     return answers
-
-
-def _agreement(expected: list, found: list, task: Task) -> float:
-    if task is not Task.DETECTION:
-        return float(np.mean([one == other for one, other in zip(expected, found, strict=True)]))
-    total = sum(len(each.scores) for each in [*expected, *found])
-    hits = sum(_count_hits(one, other) for one, other in zip(expected, found, strict=True))
-    return 2 * hits / total if total else 1.0
-
-
-def _count_hits(expected, found) -> int:
-    """Objects that are found again, each box counted once, best first."""
-    free = np.ones(len(found.scores), dtype=bool)
-    hits = 0
-    for box, label in zip(expected.boxes, expected.labels, strict=True):
-        shared = boxes.intersection(box, found.boxes)
-        union = _area(box) + _area(found.boxes) - shared
-        overlap = np.where(free & (found.labels == label), shared / np.maximum(union, 1e-9), 0)
-        if overlap.max(initial=0) >= FOUND_IOU:
-            free[overlap.argmax()] = False
-            hits += 1
-    return hits
-
-
-def _area(xyxy: np.ndarray) -> np.ndarray:
-    return np.prod(xyxy[..., 2:] - xyxy[..., :2], axis=-1)

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from export.certificate import NAME, Certificate, read_certificate
-from export.configs import Served, network_config, to_text, write_ensemble, write_text
+from export.configs import network_config, to_text, write_text
+from export.ensemble import write_ensemble
+from export.entry import ROOT, Model
 from export.errors import ExportError
-from export.manifest import ROOT, Manifest, Model
+from export.manifest import Manifest
 from export.targets import refresh_targets
+from export.wiring import Served
 
 NETWORKS = ROOT / "model_repository"
 ENSEMBLES = ROOT / "ensembles"

@@ -4,9 +4,9 @@ from typing import Any
 
 import onnxruntime
 
+from contract.pixels import load_module
+from export.entry import ROOT, Accelerator, Model
 from export.errors import CheckpointError
-from export.manifest import ROOT, Accelerator, Model
-from export.preprocessing import load_module
 
 
 def open_session(network: bytes, threads: int = 0) -> onnxruntime.InferenceSession:

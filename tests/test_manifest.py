@@ -2,8 +2,9 @@
 
 import pytest
 
+from contract.tasks import Task
 from export.errors import ManifestError
-from export.manifest import Task, load_manifest
+from export.manifest import load_manifest
 
 GOOD = """
 [models.hat]

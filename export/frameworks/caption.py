@@ -16,11 +16,11 @@ import onnx
 import torch
 from onnx import TensorProto, compose, helper
 
+from export.entry import Model
 from export.errors import CheckpointError
 from export.frameworks.module import OPSET, to_onnx
 from export.frameworks.source import Layout, Source
 from export.frameworks.torch import load_module
-from export.manifest import Model
 
 START, END = "<start>", "<end>"
 VOCABULARY_FORM = "accepted are a JSON list and a text file with one token a line, in the order of the ids"

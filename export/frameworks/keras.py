@@ -7,11 +7,11 @@ os.environ["KERAS_BACKEND"] = "torch"
 import keras
 import torch
 
+from export.entry import Model
 from export.errors import CheckpointError, first_line
 from export.frameworks.legacy_h5 import readable
 from export.frameworks.module import run, to_onnx
 from export.frameworks.source import Layout, Source
-from export.manifest import Model
 from export.quiet import quiet
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from contract.tasks import Task
+from export.entry import Model
 from export.errors import CheckpointError, first_line
 from export.frameworks.source import Layout, Source
-from export.manifest import Model, Task
 from export.session import open_session
 
 

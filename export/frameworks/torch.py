@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
+from export.entry import Model
 from export.errors import CheckpointError, first_line
 from export.frameworks.module import program_to_onnx, run, script_to_onnx, to_onnx
 from export.frameworks.source import Layout, Source
-from export.manifest import Model
 from export.quiet import quiet
 
 PROGRAM, SCRIPT = "models/model.json", "code/__torch__/"  # what only these archives hold

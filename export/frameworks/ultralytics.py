@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 import torch
 
+from export.entry import Model
 from export.errors import CheckpointError, first_line
 from export.frameworks.module import OPSET
 from export.frameworks.source import Layout, Source
-from export.manifest import Model
 from export.quiet import quiet
 
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")  # it would call pip on its own

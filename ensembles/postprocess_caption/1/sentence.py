@@ -6,8 +6,8 @@ from pathlib import Path
 NO_SPACE_BEFORE = {".", ",", "!", "?", ":", ";"}
 
 
-def read_vocabulary(path: Path) -> list[str]:
-    """Tokens by id; the file is a JSON list."""
+def read_vocabularies(path: Path) -> dict[str, list[str]]:
+    """Tokens by id for each captioner."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MAX_DETECTIONS = 300
 MAX_CANDIDATES = 3000  # kept before NMS; more never survive into the best 300 of real photos
 
 
@@ -20,22 +19,26 @@ class Detections:
         return Detections(self.boxes[index], self.scores[index], self.labels[index])
 
 
-def read_end_to_end(predictions: np.ndarray, score_floor: float) -> Detections:
-    """Predictions FP32 [K,6] (x1, y1, x2, y2, score, class), as YOLO26 and YOLOv10 give them; no NMS needed."""
+def read_end_to_end(predictions: np.ndarray, score_floor: float, most: int) -> Detections:
+    """The best `most` of predictions FP32 [K,6] (x1, y1, x2, y2, score, class), as YOLO26 and YOLOv10 give them.
+
+    They need no NMS.
+    """
     kept = predictions[predictions[:, 4] >= score_floor]
-    order = np.argsort(-kept[:, 4], kind="stable")[:MAX_DETECTIONS]
+    order = np.argsort(-kept[:, 4], kind="stable")[:most]
     kept = kept[order]
     return Detections(kept[:, :4], kept[:, 4], kept[:, 5].astype(np.int32))
 
 
-def read_raw(predictions: np.ndarray, score_floor: float, iou: float) -> Detections:
-    """Predictions FP32 [4+classes, anchors] (cx, cy, w, h, class scores) of YOLOv8 and YOLO11; NMS per class."""
+def read_raw(predictions: np.ndarray, score_floor: float, iou: float, most: int) -> Detections:
+    """The best `most` of predictions FP32 [4+classes, anchors] (cx, cy, w, h, class scores), as YOLOv8 and YOLO11
+    give them; NMS per class."""
     scores = predictions[4:].max(axis=0)
     anchors = np.flatnonzero(scores >= score_floor)
     anchors = anchors[np.argsort(-scores[anchors], kind="stable")[:MAX_CANDIDATES]]
     labels = predictions[4:, anchors].argmax(axis=0).astype(np.int32)
     candidates = Detections(to_xyxy(predictions[:4, anchors].T), scores[anchors], labels)
-    return candidates[suppress(candidates, iou)]
+    return candidates[suppress(candidates, iou, most)]
 
 
 def to_xyxy(boxes: np.ndarray) -> np.ndarray:
@@ -44,13 +47,14 @@ def to_xyxy(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
 
 
-def suppress(candidates: Detections, iou: float) -> np.ndarray:
-    """Class-aware greedy non-maximum suppression over candidates sorted by score; indices of the survivors."""
+def suppress(candidates: Detections, iou: float, most: int) -> np.ndarray:
+    """Class-aware greedy non-maximum suppression over candidates sorted by score; indices of the best
+    `most` survivors."""
     boxes, labels = candidates.boxes, candidates.labels
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     left = np.arange(len(boxes))
     survivors: list[int] = []
-    while left.size and len(survivors) < MAX_DETECTIONS:
+    while left.size and len(survivors) < most:
         best, rest = left[0], left[1:]
         survivors.append(best)
         overlap = intersection(boxes[best], boxes[rest])

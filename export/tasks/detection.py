@@ -1,0 +1,166 @@
+"""Detection: boxes with label and score, read from a detector's head by a step behind it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from tritonclient.grpc import model_config_pb2 as pb
+
+from contract.pixels import load_step
+from contract.tasks import MAX_DETECTIONS, Task, output_names
+from export.certificate import Certificate
+from export.entry import Model
+from export.errors import CheckpointError
+from export.frameworks.source import Source
+from export.nodes import find_output
+from export.nodes import finish as finish_graph
+from export.tasks.shared import check_finite
+from export.wiring import MODEL, REGION_BOXES, Output, Served, Wiring, add_tensor, make_step
+
+LOADERS = {"ultralytics": "ultralytics", "onnx": "onnx", "torch": "torch", "keras": "keras"}
+STEP = "postprocess_detection"
+OUTPUTS: list[Output] = [
+    ("BOXES", pb.TYPE_FP32, [MAX_DETECTIONS, 4]),
+    ("SCORES", pb.TYPE_FP32, [MAX_DETECTIONS]),
+    ("LABELS", pb.TYPE_INT32, [MAX_DETECTIONS]),
+]
+FOUND_SCORE, FOUND_IOU = 0.25, 0.5  # objects that count, and how well a box must fit
+boxes = load_step(STEP, "boxes")
+
+
+def check_entry(model: Model) -> None:
+    """Everything that a detector needs has a default, or comes with the checkpoint."""
+
+
+def check_source(model: Model, source: Source) -> None:
+    """A detector needs class names, and the entry's must be as many as the checkpoint's."""
+    if model.labels is None and source.labels is None:
+        raise CheckpointError(f"{model.checkpoint}: carries no class names; give labels for {model.name}")
+    if model.labels and source.labels and len(model.labels) != len(source.labels):
+        raise CheckpointError(
+            f"{model.checkpoint}: has {len(source.labels)} classes, labels of {model.name} name {len(model.labels)}; "
+            "give as many, or leave labels out"
+        )
+
+
+def finish(graph: onnx.GraphProto, model: Model) -> None:
+    served = find_output(graph, model.output)
+    dims: list[int | None] = [None] * (len(served.type.tensor_type.shape.dim) - 1)
+    finish_graph(graph, served, [], "PREDICTIONS", dims)
+
+
+def network_outputs(shape: list[int]) -> list[Output]:
+    return [("PREDICTIONS", pb.TYPE_FP32, shape)]
+
+
+def wire(wiring: Wiring, model: Model, certificate: Certificate) -> None:
+    inner = {"PREDICTIONS": f"{model.name}_PREDICTIONS"}
+    wiring.add_network(model, inner)
+    names = output_names(Task.DETECTION, model.name)
+    outputs = {output: name for (output, _, _), name in zip(OUTPUTS, names, strict=True)}
+    inputs = {**inner, **wiring.name_model(model), "TRANSFORM": wiring.need_transform(model)}
+    if wiring.is_looked_at(model):
+        outputs[REGION_BOXES[0]] = wiring.region_boxes(model.name)
+    wiring.add_step(STEP, inputs, outputs)
+    for (_, kind, dims), name in zip(OUTPUTS, names, strict=True):
+        wiring.add_output(name, kind, dims)
+
+
+def step_config(served: Served) -> pb.ModelConfig:
+    config = make_step(STEP)
+    add_tensor(config.input, *MODEL)
+    add_tensor(config.input, "PREDICTIONS", pb.TYPE_FP32, [-1, -1])
+    add_tensor(config.input, "TRANSFORM", pb.TYPE_FP32, [6])
+    for output in (*OUTPUTS, REGION_BOXES):
+        add_tensor(config.output, *output)
+    heads = {
+        model.name: {
+            "end_to_end": certificate.end_to_end,
+            "score_floor": model.decoding.score_floor,
+            "iou": model.decoding.iou,
+        }
+        for model, certificate, _ in served
+        if model.task is Task.DETECTION
+    }
+    config.parameters["heads"].string_value = json.dumps(heads)
+    return config
+
+
+def describe(model: Model, certificate: Certificate) -> dict[str, Any]:
+    return {"labels": certificate.labels, "min_score": model.min_score}
+
+
+def difference(expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> float:
+    """Boxes count as shares of the input's longer side, scores as they are."""
+    side = max(model.geometry.width, model.geometry.height)
+    if not source.end_to_end:
+        scale = np.where(np.arange(expected[0].shape[1]) < 4, side, 1)[:, None]
+        return float((np.abs(expected[0] - actual[0]) / scale).max())
+    pairs = zip(expected[0], actual[0], strict=True)
+    return max(_rows_difference(want, have, side, model) for want, have in pairs)
+
+
+def _rows_difference(expected: np.ndarray, actual: np.ndarray, side: int, model: Model) -> float:
+    """Each final box [K,6] against its nearest of the same class; near ties may change places."""
+    expected = expected[expected[:, 4] >= 2 * model.decoding.score_floor]
+    if not len(expected):
+        return float(np.abs(actual[:, 4].max(initial=0)) > 2 * model.decoding.score_floor + model.atol)
+    scale = np.array([side, side, side, side, 1, 1 / side])
+    distances = np.abs(expected[:, None] - actual[None]) / scale
+    return float(distances.max(-1).min(-1).max())
+
+
+def check_meaning(outputs: list[np.ndarray], source: Source, model: Model) -> None:
+    """Rows fit the labels, and scores are within 0 and 1."""
+    rows = outputs[0]
+    check_finite(rows, model)
+    count = len(model.labels or source.labels or [])
+    if not source.end_to_end and rows.shape[1] != 4 + count:
+        raise CheckpointError(
+            f"{model.checkpoint}: gives rows of {rows.shape[1]} numbers, {model.name} with {count} labels needs "
+            f"{4 + count} (a box and one score per label); correct labels, or export a detector"
+        )
+    scores = rows[:, :, 4] if source.end_to_end else rows[:, 4:]
+    if scores.min(initial=0) < -1e-3 or scores.max(initial=0) > 1 + 1e-3:
+        raise CheckpointError(
+            f"{model.checkpoint}: {model.name} gives scores from {scores.min():.3g} to {scores.max():.3g}, which are "
+            "no probabilities; export it with its sigmoid"
+        )
+
+
+def read_answers(outputs: list[np.ndarray], model: Model, end_to_end: bool) -> list[Any]:
+    """Detections that count."""
+    if end_to_end:
+        return [boxes.read_end_to_end(rows, FOUND_SCORE, MAX_DETECTIONS) for rows in outputs[0]]
+    return [boxes.read_raw(rows, FOUND_SCORE, model.decoding.iou, MAX_DETECTIONS) for rows in outputs[0]]
+
+
+def agreement(expected: list[Any], found: list[Any]) -> float:
+    """F1 of the objects: same label, IoU of 0.5 and more."""
+    total = sum(len(each.scores) for each in [*expected, *found])
+    hits = sum(_count_hits(one, other) for one, other in zip(expected, found, strict=True))
+    return 2 * hits / total if total else 1.0
+
+
+def _count_hits(expected: Any, found: Any) -> int:
+    """Objects that are found again, each box counted once, best first."""
+    free = np.ones(len(found.scores), dtype=bool)
+    hits = 0
+    for box, label in zip(expected.boxes, expected.labels, strict=True):
+        shared = boxes.intersection(box, found.boxes)
+        union = _area(box) + _area(found.boxes) - shared
+        overlap = np.where(free & (found.labels == label), shared / np.maximum(union, 1e-9), 0)
+        if overlap.max(initial=0) >= FOUND_IOU:
+            free[overlap.argmax()] = False
+            hits += 1
+    return hits
+
+
+def _area(xyxy: np.ndarray) -> np.ndarray:
+    return np.prod(xyxy[..., 2:] - xyxy[..., :2], axis=-1)
+
+
+def truth(model: Model, pictures: list[Path]) -> None:
+    return None
