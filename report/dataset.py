@@ -1,7 +1,6 @@
 """A run: the Parquet dataset that `python -m scoring` wrote, as views in DuckDB."""
 
 import glob
-import json
 import re
 import tempfile
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from contract.card import Card
 from contract.failure import UnknownTask
 from contract.tasks import Task
 from report.errors import ReportError, first_line
-from report.storage import open_store
-from scoring.schema import METADATA_KEY, PARTS
+from scoring.schema import PARTS, read_metadata
+from scoring.storage import get_protocol, open_store
 
 # Faults of a query; all other errors of DuckDB are about parts that it cannot read.
 QUERY_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
@@ -67,8 +66,7 @@ class Run:
 
     def number(self, name: str) -> str:
         """A column as a number in SQL, null where it is none."""
-        number = f"{self.column(name)}::DOUBLE"
-        return f"CASE WHEN isfinite({number}) THEN {number} END"
+        return finite(self.column(name))
 
     def positive(self, name: str) -> str:
         """Whether a photo shows a classifier's positive label, in SQL; null without a prediction."""
@@ -120,7 +118,7 @@ def open_run(database: DuckDBPyConnection, folder: str, rows: str, threshold: fl
         parts, schema = find_parts(database, folder)
         relation = database.read_parquet(parts)
         relation.create_view(rows)
-    except (OSError, ValueError, pa.ArrowException, duckdb.Error) as error:
+    except (OSError, ValueError, ImportError, duckdb.Error) as error:
         raise ReportError(f"cannot read {folder}: {first_line(error)}") from error
     types = dict(zip(schema.names, schema.types, strict=True))
     identifiers = dict(zip(types, relation.columns, strict=True))
@@ -138,17 +136,19 @@ def find_parts(database: DuckDBPyConnection, folder: str) -> tuple[list[str], pa
         raise ReportError(f"{folder} holds no {PARTS}; give the folder that `python -m scoring --out` wrote")
     with store.open(parts[0]) as file:
         schema = parquet.read_schema(file)
-    if "://" not in folder:
-        return [glob.escape(part) for part in parts], schema
-    if store.protocol not in database.list_filesystems():
+    parts = [glob.escape(part) for part in parts]
+    if get_protocol(folder) == "file":
+        return parts, schema
+    protocol = store.protocol if isinstance(store.protocol, str) else store.protocol[0]
+    if protocol not in database.list_filesystems():
         database.register_filesystem(store)
-    return [f"{store.protocol}://{glob.escape(part)}" for part in parts], schema
+    return [f"{protocol}://{part}" for part in parts], schema
 
 
 def read_cards(folder: str, schema: pa.Schema) -> dict[str, Card]:
     """The models that the schema's metadata describes. Raises ReportError when it does not."""
     try:
-        models = json.loads((schema.metadata or {})[METADATA_KEY])["models"]
+        models = read_metadata(schema)["models"]
         cards = {name: Card.from_dict(name, card) for name, card in models.items() if check_name(name)}
     except UnknownTask as error:
         raise ReportError(f"{folder}: {error}") from error
@@ -169,10 +169,23 @@ def check_name(name: str) -> bool:
 
 
 def create_photos(run: Run) -> None:
-    """The view of photos without an error; where a probability is no number there is no prediction."""
-    classifiers = run.names(Task.CLASSIFICATION)
-    finite = ", ".join(f"{run.number(name)} AS {run.column(name)}" for name in classifiers)
-    replaced = f" REPLACE ({finite})" if finite else ""
+    """The view of photos without an error."""
+    values = [f"{value_of_photo(run, card)} AS {run.column(card.name)}" for card in run.cards.values()]
     run.database.execute(
-        f"CREATE VIEW {run.photos} AS SELECT *{replaced} FROM {run.rows} WHERE {run.column('error')} IS NULL"
+        f"""CREATE VIEW {run.photos} AS SELECT * REPLACE ({", ".join(values)}) FROM {run.rows}
+        WHERE {run.column("error")} IS NULL"""
     )
+
+
+def value_of_photo(run: Run, card: Card) -> str:
+    """SQL for what a model says of a photo: of one that looks at boxes, what it says of the best one, null without any.
+
+    A probability that is no number is no prediction.
+    """
+    value = run.column(card.name) + ("[1]" if card.region and pa.types.is_list(run.types[card.name]) else "")
+    return finite(value) if card.task == Task.CLASSIFICATION else value
+
+
+def finite(value: str) -> str:
+    """A value as a number in SQL, null where it is none."""
+    return f"CASE WHEN isfinite({value}::DOUBLE) THEN {value}::DOUBLE END"

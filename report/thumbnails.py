@@ -7,7 +7,7 @@ from contract.pixels import MAX_PIXELS, Geometry, picture
 from contract.tasks import Task
 from report.dataset import Run
 from report.section import Gallery, Section
-from report.storage import read_photo
+from report.sources import read_photo
 
 SIDE = 112
 QUALITY = 70
