@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
     Photo = str | Path | bytes | Image
 
-SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm"])
+FORMATS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "hif", "jp2", "ppm"]
+SUFFIXES = frozenset(f".{name}" for name in FORMATS)
+ORIENTATION_TAG = 0x0112  # EXIF's
+PNG_MODES = frozenset(["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B"])
+UNWRITABLE = {"HSV": "RGB", "La": "LA", "RGBa": "RGBA"}  # modes that no file has, and what they are sent as
 RETRIED = frozenset({429, 503})
 LONGEST_WAIT = 120.0  # seconds; a service that wants to be left alone for longer is an error
 
@@ -174,16 +178,36 @@ class Client:
 
 
 def read_photo(photo: "Photo") -> bytes:
-    """The bytes of a photo; a PIL image is sent as PNG, which loses nothing."""
+    """The bytes of a photo."""
     if isinstance(photo, bytes):
         return photo
     if isinstance(photo, str | Path):
         return Path(photo).read_bytes()
     if hasattr(photo, "save"):
-        output = io.BytesIO()
-        photo.save(output, "PNG")
-        return output.getvalue()
+        return encode_picture(photo)
     raise TypeError(f"a photo is a path, bytes or a PIL image, not {type(photo).__name__}")
+
+
+def encode_picture(picture: "Image") -> bytes:
+    """A PIL image as PNG, or as TIFF in modes that PNG lacks: both lose nothing. Its orientation goes along as EXIF."""
+    from PIL.Image import Exif
+
+    picture.load()  # Pillow turns TIFF files here, and forgets how they lay
+    plain = picture.convert(UNWRITABLE.get(picture.mode, picture.mode)).copy()
+    plain.info = {key: value for key, value in picture.info.items() if key == "transparency"}
+    exif, output = Exif(), io.BytesIO()
+    exif[ORIENTATION_TAG] = read_orientation(picture)
+    plain.save(output, "PNG" if plain.mode in PNG_MODES else "TIFF", exif=exif)
+    return output.getvalue()
+
+
+def read_orientation(picture: "Image") -> int:
+    """1 to 8; 1, which is upright, where the picture does not say, or not in words that Pillow can read."""
+    try:
+        orientation = picture.getexif().get(ORIENTATION_TAG, 1)
+    except Exception:  # Pillow raises nearly anything on broken EXIF
+        return 1
+    return int(orientation) if orientation in range(1, 9) else 1
 
 
 def name_of(photo: "Photo") -> str:

@@ -24,7 +24,8 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 sys.path.insert(0, str(Path(__file__).parent))
-from picture import UPRIGHT_SIDE, BadImage, Geometry, decode
+from geometry import Geometry
+from picture import UPRIGHT_SIDE, BadImage, decode
 
 
 class TritonPythonModel:
