@@ -94,9 +94,9 @@ def make_environment(programs: Path, folder: Path, port: int) -> dict[str, str]:
 
 
 def find_keras_checkpoint() -> Path:
-    """The manifest's first Keras checkpoint."""
+    """The manifest's first Keras checkpoint; the folder itself, which Keras refuses, without one."""
     models = tomllib.loads((ROOT / "models.toml").read_text())["models"].values()
-    return ROOT / next(model["checkpoint"] for model in models if model["framework"] == "keras")
+    return ROOT / next((model["checkpoint"] for model in models if model["framework"] == "keras"), "")
 
 
 def write_mlserver_settings(folder: Path, port: int) -> None:
