@@ -264,7 +264,7 @@ def test_a_photo_is_upright_under_its_boxes(page, tmp_path, format):
     wait_for_status(page, "1 of 1 photo analysed")
     size = "const image = document.querySelector('article img'); return [image.naturalWidth, image.naturalHeight]"
     wait(page, lambda: page.execute_script(size) == [64, 96])
-    assert page.find_element(By.CSS_SELECTOR, ".picture svg").get_attribute("viewBox") == "0 0 64 96"
+    assert page.find_element(By.CSS_SELECTOR, ".picture svg").get_dom_attribute("viewBox") == "0 0 64 96"
 
 
 class CannedTriton:
