@@ -64,7 +64,6 @@ class NotAcceptable(Problem):
 
 class RequestTimeout(Problem):
     status = HTTPStatus.REQUEST_TIMEOUT
-    headers = {"Connection": "close"}
 
 
 class UnsupportedMedia(Problem):

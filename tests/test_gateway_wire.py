@@ -1,5 +1,6 @@
 """The gateway as gunicorn runs it, with two workers, and what passes between it and Triton."""
 
+import http.client
 import os
 import select
 import socket
@@ -98,6 +99,48 @@ def test_a_slow_body_is_given_up(url, pause):
 def test_too_large_a_body(url, body):
     answer = httpx.post(f"{url}/v1/analyze", content=body, headers=PNG)
     assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
+
+
+BODIES = {"small": b"x" * 1000, "a photo": b"x" * 90_000, "chunked": [b"x" * 30_000] * 3}
+FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/v1/analyze?min_score=2", PNG, 400),
+        ("/v1/analyze?features=hat", PNG, 400),
+        ("/v1/analyze", FORM, 400),
+        ("/v1/models/hat", PNG, 404),
+        ("/nowhere", PNG, 404),
+        ("/healthz", PNG, 405),
+        ("/v1/annotate", {**PNG, "Accept": "text/html"}, 406),
+        ("/v1/analyze", {"Content-Type": "text/plain"}, 415),
+        ("/", {"Content-Type": "text/plain"}, 415),
+    ],
+)
+def test_an_answer_before_the_body_was_read_costs_no_later_request(url, path, headers, status, body):
+    """As many answers as requests, over one connection or where the answer says that it ends."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    statuses = []
+    for _ in range(4):
+        chunked = isinstance(body, list)
+        connection.request("POST", path, iter(body) if chunked else body, headers, encode_chunked=chunked)
+        answer = connection.getresponse()
+        statuses.append(answer.status)
+        answer.read()
+    connection.request("GET", "/healthz")
+    assert [*statuses, connection.getresponse().status] == [status] * 4 + [200]
+
+
+def test_a_body_that_does_not_come_ends_the_connection_in_words(url):
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    assert answer.startswith("HTTP/1.1 404")
+    assert "Connection: close" in answer
 
 
 def post(between, **headers):
