@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from flask import Flask
+from gunicorn.http.errors import ParseException
 from gunicorn.http.wsgi import Response
 
 from gateway.operations.upload_deadline import UploadDeadline
@@ -80,7 +81,7 @@ def finish(body: CountedBody, environ: "WSGIEnvironment", deadline: UploadDeadli
     try:
         with deadline.limit(environ.get("gunicorn.socket")):
             return body.drain(max_bytes)
-    except (RequestTimeout, OSError, ValueError):  # too slow, gone, or no proper chunks
+    except (RequestTimeout, OSError, ParseException):  # too slow, gone, or no proper chunks
         return False
 
 

@@ -196,7 +196,7 @@ def make_filter(query: Filters, cards: list[Card]) -> ObjectFilter:
 
 
 def keep(upload: Upload, photo: dict) -> None:
-    """Store an accepted picture, if the service was told to. A full disk must not fail the request."""
+    """Store an accepted picture, if the settings ask for it. A full disk must not fail the request."""
     archive = services().archive
     if archive is None:
         return
