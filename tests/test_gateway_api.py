@@ -105,6 +105,9 @@ def test_labels_keep_classes(client, sample_photo):
     faces = client.post(f"{ask}&labels=face", **multipart(("a.jpg", sample_photo))).json["images"][0]["objects"]
     assert {found["label"] for found in everything} == {"face", "sunglasses"}
     assert faces == [found for found in everything if found["label"] == "face"]
+    assert client.post(f"{ask}&labels=face&labels=sunglasses", **multipart(("a.jpg", sample_photo))).json["images"] == [
+        {"filename": "a.jpg", "width": 512, "height": 512, "objects": everything}
+    ]
     problem = client.post(f"{ask}&labels=hat", **multipart(("a.jpg", sample_photo)))
     assert problem.status_code == 400
     assert "face" in problem.json["detail"]
