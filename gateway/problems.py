@@ -64,7 +64,6 @@ class NotAcceptable(Problem):
 
 class RequestTimeout(Problem):
     status = HTTPStatus.REQUEST_TIMEOUT
-    headers = {"Connection": "close"}
 
 
 class UnsupportedMedia(Problem):
@@ -85,7 +84,7 @@ class DeadlineExceeded(Problem):
 
 
 class ServerError(Problem):
-    """Logged with the request's id; the client is told the id alone."""
+    """Logged with the request's id; the client gets the id alone."""
 
     def __init__(self, cause: BaseException) -> None:
         request_id = context().request_id

@@ -53,7 +53,9 @@ class Filters(Query):
     max_objects: int | None = Field(
         None, ge=0, le=MAX_DETECTIONS, description="at most so many objects per photo and detector, best first"
     )
-    labels: str | None = Field(None, description="keep objects of these labels only, commas between")
+    labels: list[str] | None = Field(
+        None, description="keep objects of these labels only, commas between; give it again for labels that hold commas"
+    )
 
 
 class Selection(Filters):

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 
 import numpy as np
 import pytest
@@ -35,6 +36,11 @@ def multipart(*files):
     return {"data": {"file": [(io.BytesIO(data), name) for name, data in files]}}
 
 
+def without_filename(photo):
+    """A form's part as `curl -F 'file=<a.jpg'` sends it."""
+    return b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + photo + b"\r\n--b--\r\n"
+
+
 def test_every_way_to_send_gives_the_same_answer(client, sample_photo):
     text = base64.b64encode(sample_photo).decode()
     ways = [
@@ -43,11 +49,20 @@ def test_every_way_to_send_gives_the_same_answer(client, sample_photo):
         {"data": sample_photo, "content_type": "application/octet-stream"},
         {"json": {"images": [{"data": text, "filename": "a.jpg"}]}},
         {"json": {"images": [{"data": f"data:image/jpeg;base64,{text}"}]}},
+        {"json": {"images": [{"data": f"DATA:image/jpeg;base64,{text}\n"}]}},
+        {"json": {"images": [{"data": base64.encodebytes(sample_photo).decode()}]}},
+        {"json": {"images": [{"data": base64.encodebytes(sample_photo).decode().replace("\n", "\r\n")}]}},
+        {
+            "data": b"\xef\xbb\xbf" + json.dumps({"images": [{"data": text}]}).encode(),
+            "content_type": "application/json",
+        },
+        {"data": sample_photo, "content_type": "binary/octet-stream"},
+        {"data": without_filename(sample_photo), "content_type": f"{FORM}; boundary=b"},
     ]
     answers = [client.post("/v1/analyze", **way) for way in ways]
     assert [answer.status_code for answer in answers] == [200] * len(ways)
     images = [answer.json["images"][0] for answer in answers]
-    assert [image.pop("filename") for image in images] == ["a.jpg", None, None, "a.jpg", None]
+    assert [image.pop("filename") for image in images] == ["a.jpg", None, None, "a.jpg", *[None] * 7]
     assert all(image == images[0] for image in images)
 
 
@@ -90,6 +105,9 @@ def test_labels_keep_classes(client, sample_photo):
     faces = client.post(f"{ask}&labels=face", **multipart(("a.jpg", sample_photo))).json["images"][0]["objects"]
     assert {found["label"] for found in everything} == {"face", "sunglasses"}
     assert faces == [found for found in everything if found["label"] == "face"]
+    assert client.post(f"{ask}&labels=face&labels=sunglasses", **multipart(("a.jpg", sample_photo))).json["images"] == [
+        {"filename": "a.jpg", "width": 512, "height": 512, "objects": everything}
+    ]
     problem = client.post(f"{ask}&labels=hat", **multipart(("a.jpg", sample_photo)))
     assert problem.status_code == 400
     assert "face" in problem.json["detail"]

@@ -18,6 +18,8 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import make_server
 
 from contract.card import Catalog
@@ -75,15 +77,16 @@ def read_body_first(app):
 class OwnGateway:
     """A gateway of a test's own, in this process, that can go away and come back at the same address."""
 
-    def __init__(self, **settings):
+    def __init__(self, prefix="", **settings):
         self.app, self._server = create_app(Settings(**settings)), None
+        self._mounted = DispatcherMiddleware(NotFound(), {prefix: read_body_first(self.app)})
         self.start()
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self):
         port = self.port if self._server else 0
-        self._server = make_server("127.0.0.1", port, read_body_first(self.app), threaded=True)
+        self._server = make_server("127.0.0.1", port, self._mounted, threaded=True)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self):
@@ -264,7 +267,7 @@ def test_a_photo_is_upright_under_its_boxes(page, tmp_path, format):
     wait_for_status(page, "1 of 1 photo analysed")
     size = "const image = document.querySelector('article img'); return [image.naturalWidth, image.naturalHeight]"
     wait(page, lambda: page.execute_script(size) == [64, 96])
-    assert page.find_element(By.CSS_SELECTOR, ".picture svg").get_attribute("viewBox") == "0 0 64 96"
+    assert page.find_element(By.CSS_SELECTOR, ".picture svg").get_dom_attribute("viewBox") == "0 0 64 96"
 
 
 class CannedTriton:
@@ -337,6 +340,18 @@ def test_a_busy_service_is_asked_again(browser, start_gateway, tmp_path):
     choose(page, *photos)
     wait_for_status(page, "2 of 2 photos analysed")
     assert 429 in list_requests(page)
+
+
+def test_a_path_prefix_of_a_proxy(browser, start_gateway):
+    gateway = start_gateway(prefix="/photos")
+    page = visit(browser, f"{gateway.url}/photos/")
+    choose(page, SAMPLE)
+    wait_for_status(page, "1 of 1 photo analysed")
+    assert f"{gateway.url}/photos/v1/analyze?" in read(page, ".curl pre")
+    assert httpx.get(f"{gateway.url}/photos/openapi.json").json()["servers"] == [{"url": "/photos"}]
+    browser.get(f"{gateway.url}/photos/docs")
+    script = "return document.querySelector('rapi-doc').shadowRoot?.textContent ?? ''"
+    wait(browser, lambda: "/v1/analyze" in browser.execute_script(script))
 
 
 def test_key_is_asked_for(browser, start_gateway):
