@@ -1,4 +1,4 @@
-"""Score photos into a Parquet dataset.
+"""Score photos into a Parquet dataset; `python -m report` says what is in it.
 
 SOURCE is a photo, a folder, a glob in quotes, an uncompressed .tar, or a .csv or .parquet table, as a path or as the
 URI of an object store. A run that was stopped goes on when it is started again. Exit status: 0 when every photo was

@@ -65,15 +65,12 @@ def test_every_photo_is_one_row(triton_url, count_inferences, tmp_path, capsys):
 
 @pytest.mark.parametrize(("request_bytes", "requests"), [(REQUEST_BYTES, 8), (1, 64)])
 def test_requests_are_full_unless_photos_are_large(triton_url, analyze, tmp_path, monkeypatch, request_bytes, requests):
-    def count_requests():
-        return analyze.client.get_inference_statistics("analyze").model_stats[0].inference_stats.success.count
-
     monkeypatch.setattr("scoring.scorer.REQUEST_BYTES", request_bytes)
-    write_photos(tmp_path / "photos", 8 * analyze.client.get_model_config("analyze").config.max_batch_size)
-    before = count_requests()
+    write_photos(tmp_path / "photos", 8 * analyze.catalog().max_batch_size)
+    before = analyze.count_requests()
     arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--outputs", "smiling", "--endpoint", triton_url)
     assert score(*arguments) == 0
-    assert count_requests() - before == requests
+    assert analyze.count_requests() - before == requests
 
 
 def test_broken_picture_fails_no_neighbour(triton_url, analyze, tmp_path):
