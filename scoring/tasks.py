@@ -86,10 +86,6 @@ def read_cells(card: Card, catalog: Catalog, tensors: Tensors, min_score: float 
     if card.region is None:
         return dict(zip(names, task.cells(looked, min_score), strict=True))
     boxes = cast(Detections, read_result(catalog.cards[card.region.of], tensors))
-<<<<<<< HEAD
-=======
-    looked = cast("list[Any]", read_result(card, tensors))
->>>>>>> main
     results = [looked[box.index] if box.index < len(looked) else None for box in boxes.keep(min_score)]
     rows = [(None,) * len(names) if result is None else task.cells(result, min_score) for result in results]
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
