@@ -91,7 +91,7 @@ def kill_while_loading(serving: ServingProcess) -> None:
     [
         (lambda serving: send_signal(serving, signal.SIGABRT, "tritonserver"), "killed by SIGABRT"),
         (lambda serving: send_signal(serving, signal.SIGSEGV, "tritonserver"), "killed by SIGSEGV"),
-        (kill_while_loading, "killed by SIGKILL.* killed by SIGKILL.* started again in 3 s"),
+        (kill_while_loading, "killed by SIGKILL.*killed by SIGKILL.* started again in 3 s"),
         (lambda serving: send_signal(serving, signal.SIGSTOP, "tritonserver"), "Triton does not say what"),
         (lambda serving: send_signal(serving, signal.SIGSTOP, STUB), "Triton has answered nothing for 10 s"),
     ],
