@@ -113,6 +113,7 @@ class Supervisor:
             self._require_gateway()
             try:
                 self._triton.require_alive()
+                self._triton.require_children()
                 self._probe()
             except ServingError as death:
                 self._revive_triton(death)
