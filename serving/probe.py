@@ -24,8 +24,8 @@ NO_ANSWER = ("StatusCode.DEADLINE_EXCEEDED", "StatusCode.UNAVAILABLE")
 def require_answers(url: str, require_alive: Callable[[], None]) -> None:
     """Raise TritonHangs when the ensemble answers neither a tiny photo nor anything else for DEADLINE seconds.
 
-    A refusal, of a photo for one, is an answer; a full queue, a wait without end and a dead stub are none. `require_alive` is called
-    again and again, as a Triton that ended does not hang.
+    A refusal, of a photo for one, is an answer; a full queue, a wait without end and a dead stub are none.
+    `require_alive` is called again and again, as a Triton that ended does not hang.
     """
     image = InferInput("IMAGE", [1, 1], "BYTES")
     image.set_data_from_numpy(np.array([[PHOTO]], dtype=np.object_))

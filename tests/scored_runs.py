@@ -1,19 +1,31 @@
-"""Scored datasets for tests of the report, with known effects: the same schema as `python -m scoring` writes."""
+"""Scored datasets for tests of the report, with known effects: the same columns as `python -m scoring` writes."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scoring.schema import Model, Task, make_schema
+from contract.card import Card
+from contract.tasks import Task
+from scoring.schema import METADATA_KEY
 
 MODELS = [
-    Model("smiling", Task.CLASSIFICATION, ["not smiling", "smiling"], "1", "a" * 8, ["smiling"], "smiling"),
-    Model("sunglasses", Task.CLASSIFICATION, ["none", "sunglasses"], "1", "b" * 8, ["sunglasses"], "sunglasses"),
-    Model("caption", Task.CAPTION, [], "1", "c" * 8, ["CAPTION", "CAPTION_SCORE"]),
-    Model("objects", Task.DETECTION, ["circle", "square"], "1", "d" * 8, ["DETECTION_BOXES"]),
+    Card("smiling", Task.CLASSIFICATION, "1", "a" * 8, {}, ["not smiling", "smiling"], "smiling"),
+    Card("sunglasses", Task.CLASSIFICATION, "1", "b" * 8, {}, ["none", "sunglasses"], "sunglasses"),
+    Card("caption", Task.CAPTION, "1", "c" * 8, {}),
+    Card("objects", Task.DETECTION, "1", "d" * 8, {}, ["circle", "square"]),
 ]
+BOX = pa.struct([("label", pa.string())] + [(name, pa.float32()) for name in ("score", "x", "y", "width", "height")])
+TYPES = {
+    "width": pa.int32(),
+    "height": pa.int32(),
+    "error": pa.string(),
+    "models": pa.map_(pa.string(), pa.string()),
+    "seconds": pa.float32(),
+}
+DIMENSIONS = 16
 
 
 def make_columns(rows: int, persons: int, effect: float, seed: int = 0) -> dict[str, list]:
@@ -38,7 +50,7 @@ def make_columns(rows: int, persons: int, effect: float, seed: int = 0) -> dict[
         "caption_score": blank(rng.normal(-5, 1, rows).tolist(), bad),
         "objects": blank([find(number % 3, rng) for number in range(rows)], bad),
         "error": ["picture: preprocess: cannot decode image: no JPEG" if each else None for each in bad],
-        "models": [[(model.name, f"{model.version} {model.checksum}") for model in MODELS]] * rows,
+        "models": [[(card.name, f"{card.version} {card.checksum}") for card in MODELS]] * rows,
         "seconds": [0.1] * rows,
     }
 
@@ -58,12 +70,27 @@ def blank(values: list, bad: np.ndarray) -> list:
     return [None if failed else value for value, failed in zip(values, bad, strict=True)]
 
 
-def write_run(folder: Path, columns: dict[str, list], models: list[Model] = MODELS, parts: int = 2) -> Path:
-    """The columns as `parts` Parquet files, without those of models that are not named; others are carried through."""
-    own = make_schema(MODELS, pa.schema([])).names
-    carried = pa.table({name: values for name, values in columns.items() if name not in own}).schema
-    schema = make_schema(models, carried)
-    table = pa.table([pa.array(columns[name], schema.field(name).type) for name in schema.names], schema)
+def model_columns(card: Card) -> dict[str, pa.DataType]:
+    return {
+        Task.CLASSIFICATION: {card.name: pa.float32()},
+        Task.CAPTION: {card.name: pa.string(), f"{card.name}_score": pa.float32()},
+        Task.DETECTION: {card.name: pa.list_(BOX)},
+        Task.EMBEDDING: {card.name: pa.list_(pa.float32(), DIMENSIONS)},
+    }[card.task]
+
+
+def write_run(
+    folder: Path, columns: dict[str, list], models: list[Card] = MODELS, types: dict | None = None, parts: int = 2
+) -> Path:
+    """The columns as `parts` Parquet files, without those of MODELS that are not named; others are carried through.
+
+    `types` of columns that are other than usual.
+    """
+    types = TYPES | {name: kind for card in models for name, kind in model_columns(card).items()} | (types or {})
+    left_out = {name for card in MODELS for name in model_columns(card)} - types.keys()
+    metadata = {"models": {card.name: card.to_dict() for card in models}, "carried": []}
+    arrays = {name: pa.array(values, types.get(name)) for name, values in columns.items() if name not in left_out}
+    table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(metadata)})
     folder.mkdir(parents=True, exist_ok=True)
     size = -(-len(table) // parts)
     for number in range(parts):

@@ -20,7 +20,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import make_server
 
 from gateway.app import create_app
-from gateway.keys import create_key
+from gateway.operations.keys import create_key
 from gateway.settings import Settings
 from tests.conftest import ROOT
 from tests.pictures import encode, gradient

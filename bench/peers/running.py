@@ -15,9 +15,8 @@ from typing import Any
 
 import psutil
 
-from bench.load import Plan
+from bench.client import WAYS, Plan
 from bench.peers.table import CORES, Peer
-from bench.requests import WAYS
 from bench.service import ROOT, SAMPLE, list_family
 
 ENVIRONMENTS = ROOT / ".bench"
@@ -91,9 +90,6 @@ def make_environment(programs: Path, folder: Path, port: int) -> dict[str, str]:
         "PORT": str(port),
         "CUDA_VISIBLE_DEVICES": "",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "BENTOML_DO_NOT_TRACK": "1",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
 
 

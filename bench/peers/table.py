@@ -47,19 +47,6 @@ PEERS = (
         way="multipart",
     ),
     Peer(
-        "bentoml",
-        "BentoML",
-        (*PIPELINE, "bentoml==1.4.40"),
-        ("bentoml", "serve", "--port", "PORT", "bench.peers.bentoml_service:Analyze"),
-        way="multipart",
-    ),
-    Peer(
-        "ray_serve",
-        "Ray Serve",
-        (*PIPELINE, "ray[serve]==2.60.0"),
-        ("python", "-m", "bench.peers.ray_serve"),
-    ),
-    Peer(
         "mlserver",
         "MLServer, by gRPC",
         (*PIPELINE, "mlserver==1.7.1", "uvloop==0.21.0"),

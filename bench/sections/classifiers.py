@@ -26,7 +26,7 @@ def measure_classifiers(context: Context) -> str:
         alone = network_milliseconds(next(Path(name).glob(f"{NETWORKS.name}/{names[0]}/*/model.onnx")))
         with start_service("--no-gateway", *repository_options(Path(name))) as service:
             here = context.at(service)
-            runs = {str(count): here.ask_for(tuple(names[:count]), SATURATION) for count in COUNTS}
+            runs = {str(count): here.ask_triton(tuple(names[:count]), SATURATION) for count in COUNTS}
             before = count_decodes(service.grpc)
             measured = here.measure_in_turns(runs)
             decodes, requests = (after - old for after, old in zip(count_decodes(service.grpc), before, strict=True))

@@ -3,8 +3,9 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.client import Plan
 from bench.context import SATURATION, Context
-from bench.load import Plan, run_load
+from bench.load import run_load
 from bench.peers.running import PeerUnavailable, start_peer
 from bench.peers.table import PEERS, Peer
 from bench.photos import write_photo

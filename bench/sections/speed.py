@@ -4,8 +4,9 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from bench.client import Plan
 from bench.context import SATURATION, Context
-from bench.load import Measured, Plan, run_load
+from bench.load import Measured, run_load
 from bench.peers.running import PeerUnavailable, start_peer
 from bench.peers.table import WEB_SERVER_ALONE
 from bench.report import COLUMNS, compare, make_table, summarise
@@ -111,10 +112,7 @@ def measure_concurrency(context: Context) -> str:
     rows = []
     for workload in WORKLOADS:
         for concurrency in (1, 4, 16, 64):
-            runs = {
-                "gRPC": context.grpc(workload, concurrency),
-                "gateway": context.gateway("raw", workload, concurrency),
-            }
+            runs = {way: context.ask(way, workload, concurrency) for way in ("gRPC", "gateway")}
             for name, rounds in context.measure_in_turns(runs, 1).items():
                 rows.append([f"{workload}, {name}", concurrency, *summarise(rounds)])
     return make_table(["", "clients", *COLUMNS], rows)

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 import psutil
 from tritonclient.grpc import InferenceServerClient
 
-from bench.context import SATURATION, Context
+from bench.context import SATURATION, Context, Run
 from bench.input_data import write_input_data
 from bench.perf_analyzer import run_perf_analyzer
 from bench.report import make_table
@@ -18,19 +18,13 @@ def measure_steps(context: Context) -> str:
     """perf_analyzer's figures for `analyze` and each step, and the processes' shares of a request."""
     parts = [measure_alone(context)]
     for workload in WORKLOADS:
-        shares = {way: measure_shares(run_of(way, workload, context), context) for way in ("gRPC", "gateway")}
+        shares = {way: measure_shares(context.ask(way, workload, SATURATION), context) for way in ("gRPC", "gateway")}
         names = list(dict.fromkeys(name for share in shares.values() for name in share))
         rows = [[name, *(share.get(name, 0.0) for share in shares.values())] for name in names]
         rows.append(["sum", *(sum(share.values()) for share in shares.values())])
         head = [f"{workload}: process", *(f"CPU ms per photo, {way}" for way in shares)]
         parts.append(make_table(head, rows))
     return "\n\n".join(parts)
-
-
-def run_of(way: str, workload: str, context: Context):
-    if way == "gRPC":
-        return context.grpc(workload, SATURATION)
-    return context.gateway("raw", workload, SATURATION)
 
 
 def measure_alone(context: Context) -> str:
@@ -45,7 +39,7 @@ def measure_alone(context: Context) -> str:
     return make_table(["perf_analyzer, 16 clients", "photos/s", "median ms", "p99 ms", "CPU ms per photo"], rows)
 
 
-def measure_shares(run, context: Context) -> dict[str, float]:
+def measure_shares(run: Run, context: Context) -> dict[str, float]:
     """Processor milliseconds per request of each of the service's programs, under a load."""
     before = read_processes(context.service.process)
     # The load's own warm-up is in both: what it answered is the sum's CPU over its CPU per answer.
