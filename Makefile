@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help serve reload export score test perf bench lint format clean
+.PHONY: help serve reload export score report test perf bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,6 +23,9 @@ export: $(VENV)/.export ## turn the checkpoints of models.toml into the model re
 
 score: $(VENV)/.score ## score photos in bulk: make score ARGS="photos --out scores"
 	@exec $(BIN)/python -m scoring $(ARGS)
+
+report: $(VENV)/.score ## what is in scored photos, as one HTML page: make report ARGS="scores"
+	@exec $(BIN)/python -m report $(ARGS)
 
 test: $(VENV)/.test ## run all tests, against the real server
 	$(BIN)/python -m pytest -ra $(ARGS)
