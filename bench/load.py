@@ -116,7 +116,10 @@ class Load:
 
     def _summarise(self, service: float, own: float) -> Measured:
         if not self._latencies:
-            raise RuntimeError(f"{self._plan.way} {self._plan.url}: no request succeeded: {self._failures[:1]}")
+            raise RuntimeError(
+                f"{self._plan.way} {self._plan.url}: no request was answered in time; "
+                f"{len(self._refusals)} were refused, {len(self._failures)} failed {self._failures[:1]}"
+            )
         photos, milliseconds = len(self._latencies) * self._plan.photos_per_request, np.array(self._latencies) * 1000
         return Measured(
             rate=photos / self._plan.seconds,
