@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from PIL import Image
@@ -74,7 +74,7 @@ def run_bulk(folder: Path, out: Path, endpoint: str, outputs: Sequence[str] = ()
     command += ["--outputs", *outputs] if outputs else []
     began, used, peak = time.monotonic(), read_children(), 0
     for kill in range(1, kills + 1):
-        peak = max(peak, *watch(command, lambda kill=kill: count_rows(out) >= count * kill / (kills + 1)))
+        peak = max(peak, *watch(command, partial(has_rows, out, count * kill / (kills + 1))))
     peak = max(peak, *watch(command, lambda: False))
     return describe(out, count, time.monotonic() - began, peak, read_children() - used)
 
@@ -111,8 +111,8 @@ def read_peak(pid: int) -> int:
     return int(match[1]) * 1024 if match else 0
 
 
-def count_rows(out: Path) -> int:
-    return sum(map(count_part, out.glob("part-*.parquet")))
+def has_rows(out: Path, count: float) -> bool:
+    return sum(map(count_part, out.glob("part-*.parquet"))) >= count
 
 
 @cache
