@@ -149,7 +149,8 @@ def respond_to_http(error: HTTPException) -> Response:
 
 def respond_to_validation(error: ValidationError) -> Response:
     """A query or path that the schema refuses."""
-    wrong = [f"{'.'.join(map(str, each['loc']))}={each['input']}: {each['msg']}" for each in error.errors()]
+    places = [(".".join(map(str, each["loc"])), each) for each in error.errors()]
+    wrong = [f"{place}={each['input']}: {each['msg']}" if place else each["msg"] for place, each in places]
     return respond(BadRequest("; ".join(wrong)))
 
 

@@ -13,7 +13,6 @@ from contract.answer import (
     Sentence,
     Tensors,
     is_finite,
-    read_regions,
     read_result,
 )
 from contract.card import Card, Catalog
@@ -86,7 +85,7 @@ def read_cells(card: Card, catalog: Catalog, tensors: Tensors, min_score: float 
     if card.region is None:
         return dict(zip(names, task.cells(read_result(card, tensors), min_score), strict=True))
     boxes = cast(Detections, read_result(catalog.cards[card.region.of], tensors))
-    looked = read_regions(card, tensors)
+    looked = cast("list[Any]", read_result(card, tensors))
     results = [looked[box.index] if box.index < len(looked) else None for box in boxes.keep(min_score)]
     rows = [(None,) * len(names) if result is None else task.cells(result, min_score) for result in results]
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
