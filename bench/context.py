@@ -63,7 +63,7 @@ class Context:
         return choose_cards(workload, read_catalog())
 
     def work(self, workload: str, accelerated: bool = False) -> dict[str, Any]:
-        return describe_work(self.cards(workload), read_catalog(), accelerated)
+        return describe_work(self.cards(workload), accelerated=accelerated)
 
     def limit(self, workload: str, accelerated: bool = False) -> Run:
         return lambda: run_limit(self.work(workload, accelerated), self.photos, self.seconds)
