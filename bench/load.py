@@ -1,7 +1,6 @@
 """A load on one address, measured: so many clients, each asking again as soon as it is answered, or a given rate.
 
-It runs in a process of its own (`run_load` starts it), so that its interpreter is not the service's, and sends bytes
-that were made beforehand, so that it takes as little of the processor as Python can.
+It runs in a process of its own (`run_load` starts it), so that its interpreter is not the service's.
 """
 
 import json
