@@ -29,10 +29,12 @@ def main(arguments: Sequence[str]) -> int:
         failed = [name for name in options.only if not measure(name, context, options.dry)]
     machine += f" The whole took {(time.monotonic() - began) / 60:.0f} minutes."
     # Each README says which run its tables are of, if all of them are of one.
-    is_part, is_part_of_bulk = (not {*sections} <= {*options.only} for sections in (SERVICE, BULK))
-    report("machine", machine, options.dry or is_part)
-    report("aims", show_verdicts(context.verdicts), options.dry or is_part)
-    report("bulk-machine", machine, options.dry or is_part_of_bulk)
+    is_whole, is_whole_of_bulk = ({*sections} <= {*options.only} for sections in (SERVICE, BULK))
+    report("machine", machine, options.dry or not is_whole)
+    if context.verdicts:
+        report("aims", show_verdicts(context.verdicts), options.dry or not is_whole)
+    if is_whole_of_bulk:
+        report("bulk-machine", machine, options.dry)
     return 1 if failed else 0
 
 

@@ -7,9 +7,9 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from PIL import Image
@@ -74,13 +74,13 @@ def run_bulk(folder: Path, out: Path, endpoint: str, outputs: Sequence[str] = ()
     command += ["--outputs", *outputs] if outputs else []
     began, used, peak = time.monotonic(), read_children(), 0
     for kill in range(1, kills + 1):
-        peak = max(peak, *watch(command, lambda kill=kill: count_rows(out) >= count * kill / (kills + 1)))
+        peak = max(peak, *watch(command, partial(has_rows, out, count * kill / (kills + 1))))
     peak = max(peak, *watch(command, lambda: False))
     return describe(out, count, time.monotonic() - began, peak, read_children() - used)
 
 
-def watch(command: Sequence[str], is_time) -> Iterator[int]:
-    """Run, and kill within a second after it is time; tells the process's peak memory so far in bytes."""
+def watch(command: Sequence[str], is_time: Callable[[], bool]) -> Iterator[int]:
+    """Run, and kill within a second after it is time; yields the process's peak memory so far in bytes."""
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         yield 0
         while process.poll() is None:
@@ -88,10 +88,10 @@ def watch(command: Sequence[str], is_time) -> Iterator[int]:
                 time.sleep(random.random())
                 process.kill()
                 return
-            yield max(map(read_peak, [process.pid, *list_children(process.pid)]), default=0)
+            yield read_peak(process.pid)
             time.sleep(POLL_SECONDS)
         _, errors = process.communicate()
-        # With 1, rows failed, which the table tells.
+        # With 1, rows failed, which the table says.
         if process.returncode not in (0, 1):
             raise RuntimeError(f"the scorer failed: {errors}")
 
@@ -100,13 +100,6 @@ def read_children() -> float:
     """Seconds of processor time of the processes that were started from here and have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def list_children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
 
 
 def read_peak(pid: int) -> int:
@@ -118,8 +111,8 @@ def read_peak(pid: int) -> int:
     return int(match[1]) * 1024 if match else 0
 
 
-def count_rows(out: Path) -> int:
-    return sum(map(count_part, out.glob("part-*.parquet")))
+def has_rows(out: Path, count: float) -> bool:
+    return sum(map(count_part, out.glob("part-*.parquet"))) >= count
 
 
 @cache

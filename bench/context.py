@@ -1,6 +1,7 @@
 """What every section of the bench needs: the running service, the photos, and how long to measure."""
 
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,7 +64,7 @@ class Context:
         return choose_cards(workload, read_catalog())
 
     def work(self, workload: str, accelerated: bool = False) -> dict[str, Any]:
-        return describe_work(self.cards(workload), read_catalog(), accelerated)
+        return describe_work(self.cards(workload), accelerated=accelerated)
 
     def limit(self, workload: str, accelerated: bool = False) -> Run:
         return lambda: run_limit(self.work(workload, accelerated), self.photos, self.seconds)
@@ -100,4 +101,5 @@ class Context:
         for number in range(rounds or self.rounds):
             for name in list(runs)[:: -1 if number % 2 else 1]:
                 measured[name].append(runs[name]())
+                print(f"{name}: {measured[name][-1].rate:.1f} photos/s", file=sys.stderr, flush=True)
         return measured

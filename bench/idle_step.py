@@ -11,10 +11,7 @@ class TritonPythonModel:
 
     def initialize(self, args):
         config = json.loads(args["model_config"])
-        self.outputs = {
-            output["name"]: ([int(size) for size in output["dims"]], choose_type(output["data_type"]))
-            for output in config["output"]
-        }
+        self.outputs = {output["name"]: make_row(output) for output in config["output"]}
         self.needs = json.loads(config["parameters"].get("needs", {"string_value": "{}"})["string_value"])
 
     def execute(self, requests):
@@ -23,19 +20,19 @@ class TritonPythonModel:
     def respond(self, request):
         count = len(request.inputs()[0].as_numpy())
         names = set(request.requested_output_names()) - self.find_idle(request)
-        return pb_utils.InferenceResponse([pb_utils.Tensor(name, self.make(name, count)) for name in names])
+        tensors = [pb_utils.Tensor(name, np.stack([self.outputs[name]] * count)) for name in names]
+        return pb_utils.InferenceResponse(tensors)
 
     def find_idle(self, request):
-        """The pixels that no wanted output needs."""
+        """The tensors that only outputs need which nobody wants."""
         wanted = json.loads(request.parameters() or "{}").get("outputs", ",".join(self.needs)).split(",")
-        idle = set(self.needs.values()) - {self.needs[name] for name in wanted if name in self.needs}
-        return idle | {f"{name}_TRANSFORM" for name in idle}
-
-    def make(self, name, count):
-        dims, kind = self.outputs[name]
-        return np.full((count, *dims), b"", object) if kind is object else np.zeros((count, *dims), kind)
+        needed = {tensor for name in wanted for tensor in self.needs.get(name, [])}
+        return {tensor for tensors in self.needs.values() for tensor in tensors} - needed
 
 
-def choose_type(name):
-    """numpy's type of a config's."""
-    return object if name == "TYPE_STRING" else pb_utils.triton_string_to_numpy(name)
+def make_row(output):
+    """One row of an output; dimensions that the config leaves open are 1."""
+    dims = [max(1, int(size)) for size in output["dims"]]
+    if output["data_type"] == "TYPE_STRING":
+        return np.full(dims, b"", object)
+    return np.zeros(dims, pb_utils.triton_string_to_numpy(output["data_type"]))

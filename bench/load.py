@@ -1,7 +1,6 @@
 """A load on one address, measured: so many clients, each asking again as soon as it is answered, or a given rate.
 
-It runs in a process of its own (`run_load` starts it), so that its interpreter is not the service's, and sends bytes
-that were made beforehand, so that it takes as little of the processor as Python can.
+It runs in a process of its own (`run_load` starts it), so that its interpreter is not the service's.
 """
 
 import json
@@ -116,7 +115,10 @@ class Load:
 
     def _summarise(self, service: float, own: float) -> Measured:
         if not self._latencies:
-            raise RuntimeError(f"{self._plan.way} {self._plan.url}: no request succeeded: {self._failures[:1]}")
+            raise RuntimeError(
+                f"{self._plan.way} {self._plan.url}: no request was answered in time; "
+                f"{len(self._refusals)} were refused, {len(self._failures)} failed {self._failures[:1]}"
+            )
         photos, milliseconds = len(self._latencies) * self._plan.photos_per_request, np.array(self._latencies) * 1000
         return Measured(
             rate=photos / self._plan.seconds,

@@ -26,7 +26,7 @@ class Pipeline:
 
     def __init__(self, work: dict[str, Any], threads: int = 1) -> None:
         self._max_pixels: int = work["max_pixels"]
-        networks = [Network(network, threads) for network in work["networks"]]
+        networks = [Network(each, Path(work["vocabularies"]), threads) for each in work["networks"]]
         self._whole = [network for network in networks if network.region is None]
         self._looking = [network for network in networks if network.region is not None]
         self._geometries = list(dict.fromkeys(network.geometry for network in self._whole))
@@ -59,7 +59,7 @@ class Pipeline:
 class Network:
     """One session and what its output means."""
 
-    def __init__(self, description: dict[str, Any], threads: int) -> None:
+    def __init__(self, description: dict[str, Any], vocabularies: Path, threads: int) -> None:
         self.name: str = description["name"]
         self.of: str = description["of"]
         self.geometry = Geometry(**description["geometry"])
@@ -67,7 +67,7 @@ class Network:
         self.task = Task(description["task"])
         self._head, self._min_score = description["head"], description["min_score"]
         if self.task is Task.CAPTION:
-            self._vocabulary = sentence.read_vocabularies(Path(description["vocabulary"]))[self.name]
+            self._vocabulary = sentence.read_vocabularies(vocabularies)[self.name]
         self._session = open_network(Path(description["path"]), description["accelerated"], threads)
         self.run = {
             Task.CLASSIFICATION: self._read_numbers,

@@ -44,8 +44,9 @@ def start_service(*arguments: str, root: Path = ROOT) -> Iterator[Service]:
     Raises:
         OSError: the service did not start.
     """
-    ports = ("--grpc-port=0", "--metrics-port=0", "--gateway-port=0")
-    command = [sys.executable, "-m", "serving", *ports, *arguments]
+    # Several services may start at once, on a machine that others use too.
+    options = ("--grpc-port=0", "--metrics-port=0", "--gateway-port=0", "--ready-timeout=300")
+    command = [sys.executable, "-m", "serving", *options, *arguments]
     # The gateway logs to stderr; what was wrong with a start is there too.
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:

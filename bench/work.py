@@ -15,6 +15,8 @@ from contract.tasks import ENSEMBLE, Task
 NETWORKS, ENSEMBLES = ROOT / "model_repository", ROOT / "ensembles"
 ATTRIBUTES, EVERYTHING = "attributes", "everything"
 WORKLOADS = (ATTRIBUTES, EVERYTHING)
+# Steps and the parameter of their config that says how they treat each model.
+TOLD = {"postprocess_detection": "heads", "regions": "models"}
 
 
 def read_config(folder: Path) -> model_config_pb2.ModelConfig:
@@ -22,9 +24,9 @@ def read_config(folder: Path) -> model_config_pb2.ModelConfig:
     return text_format.Parse((folder / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
 
 
-def read_catalog() -> Catalog:
+def read_catalog(ensembles: Path = ENSEMBLES) -> Catalog:
     """The models that `analyze` serves."""
-    return Catalog.from_config(read_config(ENSEMBLES / ENSEMBLE))
+    return Catalog.from_config(read_config(ensembles / ENSEMBLE))
 
 
 def list_networks() -> list[str]:
@@ -37,37 +39,39 @@ def choose_cards(workload: str, catalog: Catalog) -> list[Card]:
     return [card for card in catalog.select() if workload == EVERYTHING or card.task is Task.CLASSIFICATION]
 
 
-def describe_work(cards: Sequence[Card], catalog: Catalog, accelerated: bool = False) -> dict[str, Any]:
+def describe_work(
+    cards: Sequence[Card], networks: Path = NETWORKS, ensembles: Path = ENSEMBLES, accelerated: bool = False
+) -> dict[str, Any]:
     """The description that `bench.pipeline.Pipeline` takes. `accelerated`: with the accelerators of the configs; it is
     ONNX Runtime alone otherwise."""
-    max_pixels = read_config(ENSEMBLES / "preprocess").parameters["max_pixels"].string_value
     # Whoever looks at regions needs the boxes of a detector.
     needed = {card.region.of for card in cards if card.region} | {card.name for card in cards}
-    networks = [describe_network(card, accelerated) for card in catalog.select(needed)]
-    return {"max_pixels": int(max_pixels), "networks": networks}
-
-
-def describe_network(card: Card, accelerated: bool) -> dict[str, Any]:
-    """The file that is served, and what is made of its outputs."""
+    heads, regions = (read_parameter(ensembles / step, name) for step, name in TOLD.items())
     return {
-        "name": card.name,
-        "task": card.task,
-        "geometry": card.geometry,
-        "path": str(NETWORKS / card.name / card.version / "model.onnx"),
-        "accelerated": accelerated and has_accelerator(read_config(NETWORKS / card.name)),
-        "min_score": card.min_score,
-        "head": read_parameter("postprocess_detection", "heads").get(card.name),
-        "vocabulary": str(ENSEMBLES / "postprocess_caption" / "1" / "vocabularies.json"),
-        "of": card.region and card.region.of,
-        "region": read_parameter("regions", "models").get(card.name),
+        "max_pixels": int(read_config(ensembles / "preprocess").parameters["max_pixels"].string_value),
+        "vocabularies": str(ensembles / "postprocess_caption" / "1" / "vocabularies.json"),
+        "networks": [
+            {
+                "name": card.name,
+                "task": card.task,
+                "geometry": card.geometry,
+                "path": str(networks / card.name / card.version / "model.onnx"),
+                "accelerated": accelerated and has_accelerator(read_config(networks / card.name)),
+                "min_score": card.min_score,
+                "head": heads.get(card.name),
+                "of": card.region and card.region.of,
+                "region": regions.get(card.name),
+            }
+            for card in read_catalog(ensembles).select(needed)
+        ],
     }
 
 
-def read_parameter(step: str, name: str) -> dict[str, Any]:
+def read_parameter(step: Path, name: str) -> dict[str, Any]:
     """What a step is told about each of its models; nothing where no model needs the step."""
-    if not (ENSEMBLES / step / "config.pbtxt").exists():
+    if not (step / "config.pbtxt").exists():
         return {}
-    return json.loads(read_config(ENSEMBLES / step).parameters[name].string_value)
+    return json.loads(read_config(step).parameters[name].string_value)
 
 
 def has_accelerator(config: model_config_pb2.ModelConfig) -> bool:

@@ -1,6 +1,7 @@
 """The measuring commands run and print their tables."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -66,7 +67,12 @@ def test_limit_and_service_take_turns(triton_url, tmp_path):
 def test_every_other_round_goes_the_other_way():
     order = []
     context = Context(Service("", "", psutil.Process()), Path(), (), 1.0, 3)
-    context.measure_in_turns({name: lambda name=name: order.append(name) for name in "ab"})
+
+    def run(name):
+        order.append(name)
+        return Measured(1, 1, 1, 0)
+
+    context.measure_in_turns({name: partial(run, name) for name in "ab"})
     assert order == ["a", "b", "b", "a", "a", "b"]
 
 

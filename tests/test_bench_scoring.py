@@ -1,4 +1,4 @@
-"""What `python -m bench.scoring` measures with, against the running server."""
+"""What the sections of bulk scoring measure with, against the running server."""
 
 from bench.bulk import BROKEN_EVERY, run_bulk, write_photos
 from bench.scale import describe_scale, measure_steps

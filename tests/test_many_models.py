@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.pipeline import Pipeline
+from bench.work import describe_work, read_catalog
 from contract.answer import Classification, Detections, Embedding, Sentence
 from contract.tasks import NO_REGION, Task, output_names
 from tests import checkpoints
@@ -115,3 +117,29 @@ def test_models_of_every_task_are_listed(serving):
     models = httpx.get(f"{serving.urls['Gateway']}/v1/models").json()["models"]
     assert {model["task"] for model in models} == set(Task)
     assert [model["name"] for model in models if not model["default"]] == ["parts"]
+
+
+def test_the_bench_computes_in_process_what_the_ensemble_says(folder, analyze):
+    expected = analyze.results(encode(gradient()))
+    cards = read_catalog(folder / "ensembles").select()
+    pipeline = Pipeline(describe_work(cards, folder / "networks", folder / "ensembles"))
+    found = pipeline.analyze(encode(gradient()))
+    assert found.keys() == expected.keys() == pipeline.answer(encode(gradient())).keys()
+    for name, result in expected.items():
+        check_same(result, found[name])
+
+
+def check_same(expected, found):
+    match expected:
+        case Classification():
+            np.testing.assert_allclose(found, expected.probabilities, atol=1e-4)
+        case Embedding():
+            np.testing.assert_allclose(found, expected.values, atol=1e-4)
+        case Sentence():
+            assert found == (expected.text, pytest.approx(expected.score, abs=1e-4))
+        case Detections():
+            rows = np.column_stack([expected.boxes, expected.scores, expected.labels])
+            np.testing.assert_allclose(found, rows, atol=1e-2)
+        case list():
+            for one, other in zip(expected, found, strict=True):
+                check_same(one, other)

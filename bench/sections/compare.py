@@ -45,21 +45,20 @@ def measure_compare(context: Context) -> str:
 
 
 def measure_row(way: str, workload: str, services: dict[str, Service], context: Context) -> list[object]:
+    """One row of the table; one that says why, where a service does not answer."""
     cards = {name: read_cards(service) for name, service in services.items()}
     models = choose_models(workload, cards[OTHER], cards[THIS])
     runs = {name: ask(way, models, cards[name], context.at(service)) for name, service in services.items()}
-    measured = context.measure_in_turns(runs)
+    try:
+        measured = context.measure_in_turns(runs)
+    except RuntimeError as error:
+        return [f"{workload}, {way}", f"not measured: {error}".replace("|", "/"), *["–"] * (len(HEAD) - 2)]
     other, this = measured[OTHER], measured[THIS]
+    rates = (summarise(rounds)[0] for rounds in (other, this))
     ratios = [own.rate / theirs.rate for own, theirs in zip(this, other, strict=True)]
-    return [
-        f"{workload}, {way}",
-        *(summarise(rounds)[0] for rounds in (other, this)),
-        compare(this, other),
-        f"{min(ratios):.2f}–{max(ratios):.2f}",
-        compare(this, other, "p99"),
-        compare(this, other, "cpu"),
-        sum(each.failed for each in [*other, *this]),
-    ]
+    span = f"{min(ratios):.2f}–{max(ratios):.2f}"
+    others = (compare(this, other, "p99"), compare(this, other, "cpu"), sum(each.failed for each in [*other, *this]))
+    return [f"{workload}, {way}", *rates, median(ratios), span, *others]
 
 
 def read_cards(service: Service) -> Cards:
