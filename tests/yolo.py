@@ -16,7 +16,9 @@ Rows = np.ndarray  # [K,6] x1, y1, x2, y2, score, class
 
 
 def served_boxes(analyze: Analyzer, photo: bytes, detector: str) -> Rows:
-    boxes, scores, labels = (tensor[0] for tensor in analyze(photo, outputs=detection_outputs(detector)).values())
+    wanted = detection_outputs(detector)
+    tensors = analyze(photo, outputs=wanted)  # in Triton's order
+    boxes, scores, labels = (tensors[name][0] for name in wanted)
     rows = np.concatenate([boxes, scores[:, None], labels[:, None]], axis=1)
     return rows[labels >= 0]
 
