@@ -79,8 +79,8 @@ $(VENV)/.serve: requirements/serve.txt requirements/gateway.txt | $(VENV)/.pytho
 	@echo "Installing $< (the Triton server and the gateway, 150 MB to download, 500 MB on disk; once)"
 	@$(PIP) -r $< && touch $@
 
-$(VENV)/.bench: requirements/bench.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
-	@echo "Installing $< (the service and a profiler; other servers install into .bench/ as they are measured)"
+$(VENV)/.bench: requirements/bench.txt requirements/serve.txt requirements/gateway.txt requirements/scoring.txt | $(VENV)/.python
+	@echo "Installing $< (the service and bulk scoring; other servers install into .bench/ as they are measured)"
 	@$(PIP) -r $< && touch $@ $(VENV)/.serve
 
 $(VENV)/.export: requirements/export.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python

@@ -3,7 +3,7 @@
 import base64
 import io
 
-from contract.pixels import MAX_PIXELS, Geometry, picture
+from contract.pixels import MAX_PIXELS, open_upright
 from contract.tasks import Task
 from report.dataset import Run
 from report.section import Gallery, Section
@@ -53,8 +53,6 @@ def make_example(source: str, probability: float) -> tuple[str | None, str]:
 
 def draw_thumbnail(photo: bytes) -> str:
     """A small JPEG as data URI, of the same pixels that the networks see."""
-    bound = Geometry("letterbox", 2 * SIDE, 2 * SIDE)
-    upright = picture.decode(photo, [bound], MAX_PIXELS)
     data = io.BytesIO()
-    upright.pixels.resize(bound.scaled_size(*upright.size)).save(data, "JPEG", quality=QUALITY)
+    open_upright(photo, MAX_PIXELS, longest=2 * SIDE).save(data, "JPEG", quality=QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()
