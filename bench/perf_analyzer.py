@@ -52,11 +52,11 @@ def count_requests(model: str, service: Service) -> int:
 
 
 def find_perf_analyzer() -> str:
-    """Path of the program. Raises FileNotFoundError where the tritonclient wheel did not bring it."""
-    search_path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    """Path of the program, as requirements/perf.txt tells to install it. Raises FileNotFoundError where it is not."""
+    search_path = os.pathsep.join([str(Path(sys.prefix) / "perf/bin"), os.environ.get("PATH", "")])
     program = shutil.which("perf_analyzer", path=search_path)
     if program is None:
-        raise FileNotFoundError("there is no perf_analyzer: pip install -r requirements/serve.txt")
+        raise FileNotFoundError("there is no perf_analyzer: `make perf` installs it")
     return program
 
 
