@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from scoring.photos import Photo
 
-BATCH_ROWS = 256
+BATCH_ROWS = 128
 ROWS_AT_A_TIME = 1000
 
 

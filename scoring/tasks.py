@@ -82,10 +82,10 @@ def read_cells(card: Card, catalog: Catalog, tensors: Tensors, min_score: float 
     if not is_finite(card, tensors):
         return None
     names, task = [name for name, _ in list_columns(card)], TASKS[card.task]
+    looked = cast(Any, read_result(card, tensors))
     if card.region is None:
-        return dict(zip(names, task.cells(read_result(card, tensors), min_score), strict=True))
+        return dict(zip(names, task.cells(looked, min_score), strict=True))
     boxes = cast(Detections, read_result(catalog.cards[card.region.of], tensors))
-    looked = cast("list[Any]", read_result(card, tensors))
     results = [looked[box.index] if box.index < len(looked) else None for box in boxes.keep(min_score)]
     rows = [(None,) * len(names) if result is None else task.cells(result, min_score) for result in results]
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}

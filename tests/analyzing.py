@@ -44,3 +44,8 @@ class Analyzer:
         """Photos that each model has answered so far."""
         statistics = self.stub.ModelStatistics(messages.ModelStatisticsRequest()).model_stats
         return {model.name: model.inference_count for model in statistics}
+
+    def count_requests(self) -> int:
+        """Requests that the ensemble has answered so far."""
+        request = messages.ModelStatisticsRequest(name=ENSEMBLE)
+        return self.stub.ModelStatistics(request).model_stats[0].inference_stats.success.count

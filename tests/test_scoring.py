@@ -11,7 +11,7 @@ from pyarrow import csv, parquet
 
 from contract.card import Catalog
 from scoring.__main__ import make_parser
-from scoring.batches import cut
+from scoring.batches import BATCH_ROWS, cut
 from scoring.errors import ModelsChanged
 from scoring.job import Job
 from scoring.schema import read_metadata
@@ -58,22 +58,19 @@ def test_every_photo_is_one_row(triton_url, count_inferences, tmp_path, capsys):
     assert [row["source"] for row in rows if row["error"]] == [str(photos[5])]
     assert rows[5]["error"].startswith("picture: cannot decode image")
     assert rows[1]["smiling"] == rows[6]["smiling"] == rows[68]["smiling"]
-    assert count_inferences() - before == 67
+    assert 67 <= count_inferences() - before < 70
     assert "caption" not in rows[0]
     assert "70 photos; 1 broken, 0 failed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("request_bytes", "requests"), [(REQUEST_BYTES, 8), (1, 64)])
 def test_requests_are_full_unless_photos_are_large(triton_url, analyze, tmp_path, monkeypatch, request_bytes, requests):
-    def count_requests():
-        return analyze.client.get_inference_statistics("analyze").model_stats[0].inference_stats.success.count
-
     monkeypatch.setattr("scoring.scorer.REQUEST_BYTES", request_bytes)
-    write_photos(tmp_path / "photos", 8 * analyze.client.get_model_config("analyze").config.max_batch_size)
-    before = count_requests()
+    write_photos(tmp_path / "photos", 8 * analyze.catalog().max_batch_size)
+    before = analyze.count_requests()
     arguments = (tmp_path / "photos", "--out", tmp_path / "out", "--outputs", "smiling", "--endpoint", triton_url)
     assert score(*arguments) == 0
-    assert count_requests() - before == requests
+    assert analyze.count_requests() - before == requests
 
 
 def test_broken_picture_fails_no_neighbour(triton_url, analyze, tmp_path):
@@ -142,7 +139,7 @@ def test_shards_and_globs(triton_url, tmp_path):
 
 
 def test_service_that_goes_away_fails_rows_until_the_next_run(triton_url, tmp_path):
-    photos, out = write_photos(tmp_path / "photos", 100), tmp_path / "out"
+    photos, out = write_photos(tmp_path / "photos", 3 * BATCH_ROWS), tmp_path / "out"
     relay = Relay(triton_url)
     arguments = (tmp_path / "photos", "--out", out, "--outputs", "smiling", "--endpoint", relay.address)
     process = start_scoring(*arguments, "--in-flight", 1, "--patience", 0.5)
@@ -156,11 +153,11 @@ def test_service_that_goes_away_fails_rows_until_the_next_run(triton_url, tmp_pa
     relay.start()
     assert score(*arguments) == 0
     relay.stop()
-    assert [row["error"] for row in read_rows(out)] == [None] * 100
+    assert [row["error"] for row in read_rows(out)] == [None] * len(photos)
 
 
 def test_endpoint_that_dies_is_left_out_and_taken_back(triton_url, tmp_path):
-    write_photos(tmp_path / "photos", 300)
+    write_photos(tmp_path / "photos", 4 * BATCH_ROWS)
     out, relays = tmp_path / "out", [Relay(triton_url), Relay(triton_url)]
     endpoints = ",".join(relay.address for relay in relays)
     arguments = (tmp_path / "photos", "--out", out, "--outputs", "smiling", "--in-flight", 2)
@@ -175,7 +172,7 @@ def test_endpoint_that_dies_is_left_out_and_taken_back(triton_url, tmp_path):
     assert process.returncode == 0
     assert passed_before > 0
     assert relays[0].passed > 0
-    assert [row["error"] for row in read_rows(out)] == [None] * 300
+    assert [row["error"] for row in read_rows(out)] == [None] * 4 * BATCH_ROWS
     for relay in relays:
         relay.stop()
 

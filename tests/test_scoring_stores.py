@@ -58,7 +58,7 @@ def test_from_store_to_store(triton_url, bucket, source):
     folder = source if source.endswith(".tar") else "s3://photos"
     assert sorted(row["source"] for row in rows) == sorted(f"{folder}/{path}" for path in paths)
     assert [row["error"] for row in rows] == [None] * 40
-    bucket.delete_file("photos/out/part-000001.parquet")
+    bucket.delete_file("photos/out/part-000000.parquet")
     assert score(*arguments) == 0
     assert len(read_parts(bucket)) == 40
 
