@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help serve reload export score test perf bench lint format clean
+.PHONY: help serve reload export score report test perf bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,6 +23,9 @@ export: $(VENV)/.export ## turn the checkpoints of models.toml into the model re
 
 score: $(VENV)/.score ## score photos in bulk: make score ARGS="photos --out scores"
 	@exec $(BIN)/python -m scoring $(ARGS)
+
+report: $(VENV)/.score ## what is in scored photos, as one HTML page: make report ARGS="scores"
+	@exec $(BIN)/python -m report $(ARGS)
 
 test: $(VENV)/.test ## run all tests, against the real server
 	$(BIN)/python -m pytest -ra $(ARGS)
@@ -76,8 +79,8 @@ $(VENV)/.serve: requirements/serve.txt requirements/gateway.txt | $(VENV)/.pytho
 	@echo "Installing $< (the Triton server and the gateway, 150 MB to download, 500 MB on disk; once)"
 	@$(PIP) -r $< && touch $@
 
-$(VENV)/.bench: requirements/bench.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
-	@echo "Installing $< (the service and a profiler; other servers install into .bench/ as they are measured)"
+$(VENV)/.bench: requirements/bench.txt requirements/serve.txt requirements/gateway.txt requirements/scoring.txt | $(VENV)/.python
+	@echo "Installing $< (the service and bulk scoring; other servers install into .bench/ as they are measured)"
 	@$(PIP) -r $< && touch $@ $(VENV)/.serve
 
 $(VENV)/.export: requirements/export.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python

@@ -27,9 +27,12 @@ def main(arguments: Sequence[str]) -> int:
         context = Context(service, folder, photos, options.seconds, options.rounds, options.bulk, options.other)
         machine = describe_machine()
         failed = [name for name in options.only if not measure(name, context, options.dry)]
-    dry = options.dry or not {*SERVICE} <= {*options.only}
-    report("machine", f"{machine} The whole took {(time.monotonic() - began) / 60:.0f} minutes.", dry)
-    report("aims", show_verdicts(context.verdicts), dry)
+    machine += f" The whole took {(time.monotonic() - began) / 60:.0f} minutes."
+    # Each README says which run its tables are of, if all of them are of one.
+    is_part, is_part_of_bulk = (not {*sections} <= {*options.only} for sections in (SERVICE, BULK))
+    report("machine", machine, options.dry or is_part)
+    report("aims", show_verdicts(context.verdicts), options.dry or is_part)
+    report("bulk-machine", machine, options.dry or is_part_of_bulk)
     return 1 if failed else 0
 
 
@@ -48,7 +51,7 @@ def measure(name: str, context: Context, dry: bool) -> bool:
 def report(name: str, text: str, dry: bool) -> None:
     print(f"## {name}\n\n{text}\n", flush=True)
     if not dry:
-        write_section(name, text, SCORING_README if name in BULK else README)
+        write_section(name, text, SCORING_README if name.startswith("bulk-") else README)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -42,7 +42,9 @@ class Pipeline:
         longest = picture.UPRIGHT_SIDE if self._looking else 0
         decoded = picture.decode(photo, self._geometries, self._max_pixels, longest)
         pixels = {geometry: decoded.fit(geometry)[np.newaxis] for geometry in self._geometries}
-        found = {network.name: network.run(pixels[network.geometry], decoded) for network in self._whole}
+        found: dict[str, Any] = {
+            network.name: network.run(pixels[network.geometry], decoded) for network in self._whole
+        }
         if self._looking:
             upright = decoded.shrink(longest)
             found |= {each.name: each.look(upright, decoded, found[each.of]) for each in self._looking}
@@ -61,7 +63,7 @@ class Network:
         self.name: str = description["name"]
         self.of: str = description["of"]
         self.geometry = Geometry(**description["geometry"])
-        self.region = make_region(description["region"]) if description["region"] else None
+        self.region: Any = make_region(description["region"]) if description["region"] else None
         self.task = Task(description["task"])
         self._head, self._min_score = description["head"], description["min_score"]
         if self.task is Task.CAPTION:

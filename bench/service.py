@@ -59,7 +59,7 @@ def start_service(*arguments: str, root: Path = ROOT) -> Iterator[Service]:
 def read_urls(process: subprocess.Popen) -> dict[str, str]:
     """The addresses that serving prints, by name, once everything is ready."""
     assert process.stdout is not None
-    urls = {}
+    urls: dict[str, str] = {}
     for line in process.stdout:
         if line.startswith("serving: ready"):
             return urls

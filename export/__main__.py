@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from export.build import Built, build, is_current
-from export.checkpoint import resolve
+from export.checkpoint import resolve, use_checkpoint
 from export.entry import ACTIONS, Model
 from export.errors import ExportError
 from export.manage import HEADINGS, check, describe, lay_out, remove, set_version
@@ -159,7 +159,7 @@ def select(manifest: Manifest, options: argparse.Namespace) -> list[Model]:
         return models
     if len(options.names) != 1:
         raise ExportError("--checkpoint needs exactly one NAME")
-    return [models[0].model_copy(update={"checkpoint": options.checkpoint})]
+    return [use_checkpoint(models[0], options.checkpoint)]
 
 
 def export(models: list[Model], repository: Repository, options: argparse.Namespace) -> dict[str, float]:

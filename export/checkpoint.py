@@ -1,11 +1,17 @@
 """From a manifest entry's checkpoint to a `Source`; a framework is imported only when it is needed."""
 
+import zipfile
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
-from export.entry import Framework, Model
+from contract.tasks import DEFAULT_MIN_SCORE, Task
+from export.entry import Decoding, Framework, Model, Pixels
 from export.errors import CheckpointError, ExportError, first_line
 from export.frameworks.source import Source
 from export.tasks import TASKS
+
+MAKER_BYTES = 100_000  # an ONNX file ends with its metadata
 
 
 def resolve(model: Model) -> Model:
@@ -20,6 +26,35 @@ def resolve(model: Model) -> Model:
         path = import_module("export.frameworks.ultralytics").download(model.checkpoint)
         return model.model_copy(update={"checkpoint": path})
     raise CheckpointError(f"{model.checkpoint}: no such file; correct the checkpoint of {model.name}")
+
+
+def use_checkpoint(model: Model, path: Path) -> Model:
+    """The entry with another checkpoint. A YOLO by ultralytics brings its own pixels, labels and head, so that any of
+    them can take the place of another detector.
+
+    Raises:
+        CheckpointError: a file that is no detector was given for another task.
+    """
+    changes: dict[str, Any] = {"checkpoint": path}
+    if is_ultralytics(path) and model.framework is not Framework.ULTRALYTICS:
+        if model.task is not Task.DETECTION:
+            raise CheckpointError(f"{path}: is a YOLO by ultralytics; {model.name} has task {model.task}")
+        framework = Framework.ONNX if path.suffix == ".onnx" else Framework.ULTRALYTICS
+        changes |= {"framework": framework, "pixels": Pixels(), "labels": None, "decoding": Decoding()}
+        changes |= {"min_score": DEFAULT_MIN_SCORE, "output": None, "about": path.stem, "licence": "AGPL-3.0"}
+    return model.model_copy(update=changes)
+
+
+def is_ultralytics(path: Path) -> bool:
+    """By what the file says of its maker; one that is not there yet by its name."""
+    if not path.is_file():
+        return path.name.startswith("yolo") and path.suffix == ".pt"
+    if path.suffix == ".onnx":
+        return b"Ultralytics" in path.read_bytes()[-MAKER_BYTES:]
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(b"ultralytics" in archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
 
 
 def load_source(model: Model, trust: bool = False) -> Source:

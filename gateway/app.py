@@ -2,10 +2,11 @@
 
 from flask import Flask
 from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gateway import documents, problems
 from gateway.documents import create_documented_app
-from gateway.operations import access_log, admission, metrics, request_context, security_headers
+from gateway.operations import access_log, admission, metrics, request_context, security_headers, unread_body
 from gateway.routes import analysis, page, status
 from gateway.services import EXTENSION, create_services
 from gateway.settings import Settings, read_settings
@@ -24,9 +25,12 @@ def create_app(settings: Settings | None = None, triton: TritonClient | None = N
     access_log.set_up(settings.log_format)
     for hooks in (request_context, access_log, metrics, problems, security_headers):
         hooks.register(app)
+    unread_body.register(app, settings.max_upload_bytes)
     admission.register(app, [analysis.blueprint, status.models], settings)
     if settings.cors_origins:
         CORS(app, origins=list(settings.cors_origins), expose_headers=EXPOSED_HEADERS, max_age=600)
+    if count := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, count, count, count, x_prefix=count)  # type: ignore[method-assign]
     for api in (analysis.blueprint, status.models, status.health):
         app.register_api(api)
     for pages in (documents.blueprint, page.blueprint):

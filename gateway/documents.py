@@ -4,7 +4,7 @@ from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
-from flask import Blueprint, Response, current_app, send_from_directory
+from flask import Blueprint, Response, current_app, request, send_from_directory
 from flask_openapi3 import APIBlueprint, Info, OpenAPI
 
 from gateway.problems import respond_to_validation
@@ -106,7 +106,9 @@ def problems_of(*codes: int) -> dict[Any, Any]:
 
 @blueprint.get("/openapi.json")
 def show_document() -> dict:
-    return current_app.api_doc  # type: ignore[attr-defined]
+    """Under a path prefix the routes begin with it."""
+    document: dict = current_app.api_doc  # type: ignore[attr-defined]
+    return document | {"servers": [{"url": request.script_root}]} if request.script_root else document
 
 
 @blueprint.get("/docs")

@@ -1,6 +1,5 @@
 """The picture with what was found drawn on it: one row of `DRAWERS` per task."""
 
-import sys
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import Any
@@ -10,7 +9,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from contract.card import Card
 from contract.failure import UnknownTask
-from contract.pixels import MAX_PIXELS, picture
+from contract.pixels import MAX_PIXELS, open_upright
 from contract.tasks import Task
 from gateway.answers import find_task
 
@@ -24,7 +23,7 @@ def annotate(data: bytes, photo: dict, cards: Sequence[Card], mimetype: str) -> 
     Raises:
         UnknownTask: names a model whose task has no row in `DRAWERS`.
     """
-    image = picture.decode(data, [], MAX_PIXELS, sys.maxsize).pixels
+    image = open_upright(data, MAX_PIXELS)
     pen = Pen(image)
     lines = [line for card in cards for line in draw_model(pen, card, photo)]
     pen.draw_lines(lines)

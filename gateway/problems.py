@@ -64,7 +64,6 @@ class NotAcceptable(Problem):
 
 class RequestTimeout(Problem):
     status = HTTPStatus.REQUEST_TIMEOUT
-    headers = {"Connection": "close"}
 
 
 class UnsupportedMedia(Problem):
@@ -85,7 +84,7 @@ class DeadlineExceeded(Problem):
 
 
 class ServerError(Problem):
-    """Logged with the request's id; the client is told the id alone."""
+    """Logged with the request's id; the client gets the id alone."""
 
     def __init__(self, cause: BaseException) -> None:
         request_id = context().request_id
@@ -149,7 +148,8 @@ def respond_to_http(error: HTTPException) -> Response:
 
 def respond_to_validation(error: ValidationError) -> Response:
     """A query or path that the schema refuses."""
-    wrong = [f"{'.'.join(map(str, each['loc']))}={each['input']}: {each['msg']}" for each in error.errors()]
+    places = [(".".join(map(str, each["loc"])), each) for each in error.errors()]
+    wrong = [f"{place}={each['input']}: {each['msg']}" if place else each["msg"] for place, each in places]
     return respond(BadRequest("; ".join(wrong)))
 
 

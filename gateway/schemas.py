@@ -4,7 +4,8 @@ from functools import cache
 from typing import Any
 
 from flask_openapi3 import Tag
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from contract.tasks import MAX_DETECTIONS, Task
 
@@ -24,8 +25,17 @@ EXAMPLE = {
 }
 
 
-class Query(BaseModel, extra="forbid"):
-    """Parameters in a URL."""
+class Query(BaseModel):
+    """Parameters in a URL; one that is not known is refused with those that are."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_unknown(cls, values: dict[str, Any]) -> dict[str, Any]:
+        known = cls.model_fields.keys()
+        if unknown := sorted(values.keys() - known):
+            accepted = ", ".join(known)
+            raise PydanticCustomError("unknown", f"no parameter {unknown[0]!r}; accepted are {accepted}")
+        return values
 
     @classmethod
     @cache
@@ -43,7 +53,9 @@ class Filters(Query):
     max_objects: int | None = Field(
         None, ge=0, le=MAX_DETECTIONS, description="at most so many objects per photo and detector, best first"
     )
-    labels: str | None = Field(None, description="keep objects of these labels only, commas between")
+    labels: list[str] | None = Field(
+        None, description="keep objects of these labels only, commas between; give it again for labels that hold commas"
+    )
 
 
 class Selection(Filters):

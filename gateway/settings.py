@@ -66,6 +66,9 @@ class Settings(BaseSettings, frozen=True, extra="ignore", env_ignore_empty=True)
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="web origins that may call from a browser, with commas between; * for all"
     )
+    trusted_proxies: NonNegativeInt = Field(
+        0, description="reverse proxies in front whose X-Forwarded headers are believed, for limits, logs and links"
+    )
     upload_folder: Path | None = Field(None, description="keep every accepted picture and its answer here; empty: off")
     upload_folder_bytes: PositiveInt = Field(1_000_000_000, description="size of the kept pictures; the oldest go")
     upload_folder_days: PositiveFloat = Field(30.0, description="age in days at which kept pictures go")

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import codecs
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -18,6 +19,8 @@ from gateway.settings import Settings
 FIELD = "file"
 # Text fields of a form that may stand beside its files.
 OTHER_PARTS = 32
+# The second is what object stores say of files that they know nothing of.
+BINARY = frozenset({"application/octet-stream", "binary/octet-stream"})
 BUFFER_BYTES = 1 << 20
 ACCEPTED = (
     f"multipart/form-data with one or more files in the field {FIELD!r}, an image as the body (Content-Type: image/…), "
@@ -60,8 +63,8 @@ def read_body(request: Request, settings: Settings) -> list[Upload]:
     if request.mimetype == "multipart/form-data":
         return read_multipart(request, settings)
     if request.is_json:
-        return read_json(read_whole(request))
-    if request.mimetype.startswith("image/") or request.mimetype == "application/octet-stream":
+        return read_json(read_whole(request).removeprefix(codecs.BOM_UTF8))
+    if request.mimetype.startswith("image/") or request.mimetype in BINARY:
         return [Upload(None, read_whole(request))]
     if not request.mimetype and not request.content_length:
         return []
@@ -84,11 +87,7 @@ def read_multipart(request: Request, settings: Settings) -> list[Upload]:
         memory_limit=settings.max_upload_bytes,
     )
     try:
-        return [
-            Upload(part.filename or None, part.raw)
-            for part in parser
-            if part.name == FIELD and part.filename is not None
-        ]
+        return [Upload(part.filename or None, part.raw) for part in parser if part.name == FIELD]
     except MultipartError as error:
         raise BadRequest(f"a multipart body that cannot be read: {error}; accepted is {ACCEPTED}") from None
 
@@ -104,11 +103,12 @@ def read_json(body: bytes) -> list[Upload]:
 
 
 def decode(photo: Photo, place: int) -> bytes:
-    text = photo.data.partition(",")[2] if photo.data.startswith("data:") else photo.data
+    """Base64 as MIME has it, with line breaks (RFC 2045, 6.8), or a data: URL (RFC 2397)."""
+    text = photo.data.partition(",")[2] if photo.data[:5].lower() == "data:" else photo.data
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise BadRequest(f"images.{place}.data: no base64") from None
+        raise BadRequest(f"images.{place}.data: no base64; send the file's bytes as base64 or as a data: URL") from None
 
 
 def check_pixels(upload: Upload, most: int) -> None:

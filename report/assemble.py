@@ -31,9 +31,10 @@ def assemble(options: Options) -> list[Section]:
 
     Raises ReportError.
     """
+    limits = options.threshold, options.min_score
     with closing(connect()) as database:
-        run = open_run(database, options.dataset, "run")
-        baseline = open_run(database, options.compare, "baseline") if options.compare else None
+        run = open_run(database, options.dataset, "run", *limits)
+        baseline = open_run(database, options.compare, "baseline", *limits) if options.compare else None
         check(run, baseline, options)
         return list_sections(run, baseline, options)
 
@@ -62,9 +63,9 @@ def list_sections(run: Run, baseline: Run | None, options: Options) -> list[Sect
     if options.by:
         sections.append(persons_section(run, options.by, options))
     if baseline:
-        sections.append(baseline_section(run, baseline, options))
+        sections.append(baseline_section(run, baseline))
     for describe in TASKS.values():
         sections += describe(run, baseline, options)
     if options.thumbnails:
-        sections.append(examples_section(run, options.threshold))
+        sections.append(examples_section(run))
     return sections

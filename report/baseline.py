@@ -1,14 +1,14 @@
 """The section that compares a run with another: drift, and predictions that changed on the same photos."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 from contract.tasks import Task
 from report.dataset import Run
-from report.detection import kept_labels
 from report.drift import SHIFTED, STABLE, measure_drift, measure_shifts
 from report.errors import ReportError
-from report.options import Options
 from report.section import Section
 from report.statistics import change_p, wilson
 from report.table import Table, decimal, percent
@@ -36,10 +36,10 @@ def shared_models(new: Run, old: Run) -> list[str]:
     return shared
 
 
-def baseline_section(new: Run, old: Run, options: Options) -> Section:
+def baseline_section(new: Run, old: Run) -> Section:
     names = shared_models(new, old)
-    drift, shifts = measure_drift(new, old, names, options.min_score), measure_shifts(new, old, names)
-    changed = count_changes(new, old, names, options)
+    drift, shifts = measure_drift(new, old, names), measure_shifts(new, old, names)
+    changed = count_changes(new, old, names)
     tables = {
         "": Table("versions", "Models of the two runs", compare_versions(new, old)),
         DRIFT: Table("drift", "Drift of each output", drift),
@@ -61,38 +61,34 @@ def compare_versions(new: Run, old: Run) -> pd.DataFrame:
     return pd.DataFrame({"model": names, "before": before, "after": after, "same": same})
 
 
-def count_changes(new: Run, old: Run, names: list[str], options: Options) -> pd.DataFrame:
+def count_changes(new: Run, old: Run, names: list[str]) -> pd.DataFrame:
     """The table CHANGED, a line per output; empty when no photo is in both runs."""
-    rows = [count_change(new, old, name, options) for name in names if new.cards[name].task != Task.EMBEDDING]
+    rows = [count_change(new, old, name) for name in names if new.cards[name].task in COMPARED]
     frame = pd.DataFrame(rows, columns=CHANGED)
     return frame[frame["photos"] > 0].astype({"up": "Int64", "down": "Int64"})
 
 
-def count_change(new: Run, old: Run, name: str, options: Options) -> list[object]:
-    """A line of CHANGED. Values that can be ordered change up or down; texts only change."""
-    values = {"threshold": options.threshold, "min_score": options.min_score}
-    before, after = (compared_value(run, name) for run in (old, new))
-    used = {key: value for key, value in values.items() if f"${key}" in before}
+def count_change(new: Run, old: Run, name: str) -> list[object]:
+    """A line of CHANGED. Values that have an order change up or down; texts only change."""
+    heading, value = COMPARED[new.cards[name].task]
     photos, up, down, changed = new.row(
         f"""SELECT count(*), count(*) FILTER (after > before), count(*) FILTER (after < before),
-        count(*) FILTER (after <> before) FROM {by_content(old, before, "before")} JOIN
-        {by_content(new, after, "after")} USING (sha256)""",
-        **used,
+            count(*) FILTER (after <> before)
+        FROM {by_content(old, value(old, name), "before")} JOIN {by_content(new, value(new, name), "after")}
+        USING (sha256)"""
     )
-    share = wilson(changed, photos)
+    interval = wilson(changed, photos)
     if new.cards[name].task == Task.CAPTION:
-        return [f"{name} (other text)", photos, None, None, changed, *share, np.nan]
-    output = name if new.cards[name].task == Task.CLASSIFICATION else f"{name} (number of boxes)"
-    return [output, photos, up, down, changed, *share, change_p(up, down)]
+        return [name + heading, photos, None, None, changed, *interval, np.nan]
+    return [name + heading, photos, up, down, changed, *interval, change_p(up, down)]
 
 
-def compared_value(run: Run, name: str) -> str:
-    """SQL for what is compared: whether a photo is positive, its text, or its number of boxes."""
-    return {
-        Task.CLASSIFICATION: f"{run.column(name)} >= $threshold",
-        Task.CAPTION: run.column(name),
-        Task.DETECTION: f"len({kept_labels(run, name)})",
-    }[run.cards[name].task]
+# What is compared, in words behind the model's name and in SQL.
+COMPARED: dict[Task, tuple[str, Callable[[Run, str], str]]] = {
+    Task.CLASSIFICATION: ("", Run.positive),
+    Task.CAPTION: (" (other text)", Run.column),
+    Task.DETECTION: (" (number of boxes)", lambda run, name: f"len({run.labels(name)})"),
+}
 
 
 def by_content(run: Run, value: str, name: str) -> str:

@@ -10,7 +10,7 @@ from report.section import Section
 from report.table import Table
 
 # Words that say nothing of a photo.
-FUNCTION_WORDS = ["a", "an", "and", "are", "at", "by", "in", "is", "of", "on", "the", "there", "to", "with"]
+FUNCTION_WORDS = ("a", "an", "and", "are", "at", "by", "in", "is", "of", "on", "the", "there", "to", "with")
 WORD = r"[\p{L}\p{N}][\p{L}\p{M}\p{N}_''-]*"  # inside quotes of SQL
 
 
@@ -36,6 +36,5 @@ def count_words(run: Run, name: str) -> pd.DataFrame:
         FROM (
             SELECT unnest(list_distinct(regexp_extract_all(lower({run.column(name)}), '{WORD}'))) AS word
             FROM {run.photos}
-        ) WHERE NOT list_contains($function_words, word) GROUP BY word ORDER BY photos DESC, word""",
-        function_words=FUNCTION_WORDS,
+        ) WHERE word NOT IN {FUNCTION_WORDS} GROUP BY word ORDER BY photos DESC, word"""
     )

@@ -17,7 +17,7 @@ BINS = 50
 
 def describe_classifiers(run: Run, baseline: Run | None, options: Options) -> list[Section]:
     names = run.names(Task.CLASSIFICATION)
-    return [shares_section(run, options), probabilities_section(run, baseline, options.threshold)] if names else []
+    return [shares_section(run, options), probabilities_section(run, baseline)] if names else []
 
 
 def shares_section(run: Run, options: Options) -> Section:
@@ -43,8 +43,7 @@ def count_shares(run: Run, options: Options) -> pd.DataFrame:
     for name in run.names(Task.CLASSIFICATION):
         p = run.column(name)
         photos, without, positive = run.row(
-            f"SELECT count({p}), count(*) - count({p}), count(*) FILTER ({p} >= $threshold) FROM {run.photos}",
-            threshold=options.threshold,
+            f"SELECT count({p}), count(*) - count({p}), count(*) FILTER ({run.positive(name)}) FROM {run.photos}"
         )
         interval = wilson(positive, photos)
         if persons is not None:
@@ -65,21 +64,21 @@ def summarise_share(row: dict) -> str:
     return f"{row['attribute']}: {percent(row['share'])} of the {among}{shown}{without}."
 
 
-def probabilities_section(run: Run, baseline: Run | None, threshold: float) -> Section:
+def probabilities_section(run: Run, baseline: Run | None) -> Section:
     """The distribution of every classifier's probability."""
     counts = {name: count_bins(run, name) for name in run.names(Task.CLASSIFICATION)}
-    plots = [draw_probabilities(run, baseline, name, frame, threshold) for name, frame in counts.items()]
+    plots = [draw_probabilities(run, baseline, name, frame) for name, frame in counts.items()]
     frame = pd.concat(counts, names=["attribute", None]).reset_index(level=0)
     text = [
         "A classifier that is sure of itself has most photos near 0 and near 1. Many photos in the middle mean that "
-        f"the threshold (dashed, {threshold:g}) decides much, and that the shares should be read with care. "
+        f"the threshold (dashed, {run.threshold:g}) decides much, and that the shares should be read with care. "
         "The counts behind the plots are in probabilities.csv."
     ]
     tables = [Table("probabilities", "Photos per range of probability", frame, limit=0)]
     return Section("probabilities", "Probabilities", text=text, plots=plots, tables=tables)
 
 
-def draw_probabilities(run: Run, baseline: Run | None, name: str, frame: pd.DataFrame, threshold: float) -> Plot:
+def draw_probabilities(run: Run, baseline: Run | None, name: str, frame: pd.DataFrame) -> Plot:
     positive = run.cards[name].positive
     other = baseline.cards.get(name) if baseline else None
     outline = (
@@ -87,7 +86,7 @@ def draw_probabilities(run: Run, baseline: Run | None, name: str, frame: pd.Data
     )
     caption = f"{name}: probability of “{positive}”"
     alt = f"Histogram of the {caption}, over {frame['photos'].sum():,} photos; the table of shares has the numbers."
-    return draw_histogram(frame["share"].to_numpy(), outline, threshold, caption, alt)
+    return draw_histogram(frame["share"].to_numpy(), outline, run.threshold, caption, alt)
 
 
 def count_bins(run: Run, name: str) -> pd.DataFrame:

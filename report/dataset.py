@@ -1,7 +1,6 @@
 """A run: the Parquet dataset that `python -m scoring` wrote, as views in DuckDB."""
 
 import glob
-import json
 import re
 import tempfile
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from contract.card import Card
 from contract.failure import UnknownTask
 from contract.tasks import Task
 from report.errors import ReportError, first_line
-from report.storage import open_store
-from scoring.schema import METADATA_KEY, PARTS
+from scoring.schema import PARTS, read_metadata
+from scoring.storage import get_protocol, open_store
 
 # Faults of a query; all other errors of DuckDB are about parts that it cannot read.
 QUERY_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
@@ -27,7 +26,8 @@ QUERY_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserEx
 @dataclass(frozen=True)
 class Run:
     """One scored dataset. `rows` and `photos` are views: all rows, and those without an error. `types` of the columns
-    are Arrow's; `identifiers` are the columns' names in DuckDB, which knows no upper and lower case."""
+    are Arrow's; `identifiers` are the columns' names in DuckDB, which knows no upper and lower case. A photo is
+    positive from a probability of `threshold`; boxes count from a score of `min_score`."""
 
     folder: str
     database: DuckDBPyConnection
@@ -35,6 +35,8 @@ class Run:
     cards: dict[str, Card]
     types: dict[str, pa.DataType]
     identifiers: dict[str, str]
+    threshold: float
+    min_score: float
 
     @property
     def photos(self) -> str:
@@ -64,24 +66,31 @@ class Run:
 
     def number(self, name: str) -> str:
         """A column as a number in SQL, null where it is none."""
-        number = f"{self.column(name)}::DOUBLE"
-        return f"CASE WHEN isfinite({number}) THEN {number} END"
+        return finite(self.column(name))
 
-    def read(self, sql: str, **values: object) -> pa.Table:
-        """The result of SQL; `$name` in it stands for a value. Raises ReportError when a part cannot be read."""
+    def positive(self, name: str) -> str:
+        """Whether a photo shows a classifier's positive label, in SQL; null without a prediction."""
+        return f"({self.column(name)} >= {self.threshold}::DOUBLE)"
+
+    def labels(self, name: str) -> str:
+        """The labels of a detector's boxes as a list in SQL; null without an answer."""
+        return f"[box.label FOR box IN {self.column(name)} IF box.score >= {self.min_score}::DOUBLE]"
+
+    def read(self, sql: str) -> pa.Table:
+        """The result of SQL. Raises ReportError when a part cannot be read."""
         try:
-            return self.database.sql(sql, params=values).to_arrow_table()
+            return self.database.sql(sql).to_arrow_table()
         except QUERY_ERRORS:
             raise
         except duckdb.Error as error:
             raise ReportError(f"cannot read {self.folder}: {first_line(error)}") from error
 
-    def query(self, sql: str, **values: object) -> pd.DataFrame:
-        return self.read(sql, **values).to_pandas()
+    def query(self, sql: str) -> pd.DataFrame:
+        return self.read(sql).to_pandas()
 
-    def row(self, sql: str, **values: object) -> list:
+    def row(self, sql: str) -> list:
         """The only row of the result."""
-        (row,) = self.read(sql, **values).to_pylist()
+        (row,) = self.read(sql).to_pylist()
         return list(row.values())
 
     def require(self, column: str, flag: str) -> pa.DataType:
@@ -103,18 +112,17 @@ def connect() -> DuckDBPyConnection:
     )
 
 
-def open_run(database: DuckDBPyConnection, folder: str, rows: str) -> Run:
+def open_run(database: DuckDBPyConnection, folder: str, rows: str, threshold: float, min_score: float) -> Run:
     """The dataset of a folder or URI; `rows` names its view. Raises ReportError when there is none."""
     try:
         parts, schema = find_parts(database, folder)
         relation = database.read_parquet(parts)
         relation.create_view(rows)
-    except (OSError, ValueError, pa.ArrowException, duckdb.Error) as error:
+    except (OSError, ValueError, ImportError, duckdb.Error) as error:
         raise ReportError(f"cannot read {folder}: {first_line(error)}") from error
-    types = {field.name: field.type for field in schema}
-    run = Run(
-        folder, database, rows, read_cards(folder, schema), types, dict(zip(types, relation.columns, strict=True))
-    )
+    types = dict(zip(schema.names, schema.types, strict=True))
+    identifiers = dict(zip(types, relation.columns, strict=True))
+    run = Run(folder, database, rows, read_cards(folder, schema), types, identifiers, threshold, min_score)
     create_photos(run)
     return run
 
@@ -128,19 +136,20 @@ def find_parts(database: DuckDBPyConnection, folder: str) -> tuple[list[str], pa
         raise ReportError(f"{folder} holds no {PARTS}; give the folder that `python -m scoring --out` wrote")
     with store.open(parts[0]) as file:
         schema = parquet.read_schema(file)
-    if "://" not in folder:
-        return [glob.escape(part) for part in parts], schema
-    if store.protocol not in database.list_filesystems():
+    parts = [glob.escape(part) for part in parts]
+    if get_protocol(folder) == "file":
+        return parts, schema
+    protocol = store.protocol if isinstance(store.protocol, str) else store.protocol[0]
+    if protocol not in database.list_filesystems():
         database.register_filesystem(store)
-    return [f"{store.protocol}://{glob.escape(part)}" for part in parts], schema
+    return [f"{protocol}://{part}" for part in parts], schema
 
 
 def read_cards(folder: str, schema: pa.Schema) -> dict[str, Card]:
     """The models that the schema's metadata describes. Raises ReportError when it does not."""
     try:
-        models = json.loads((schema.metadata or {})[METADATA_KEY])["models"]
-        # CSV files are called after models.
-        cards = {name: Card.from_dict(re.fullmatch(r"\w[\w.-]*", name)[0], card) for name, card in models.items()}
+        models = read_metadata(schema)["models"]
+        cards = {name: Card.from_dict(name, card) for name, card in models.items() if check_name(name)}
     except UnknownTask as error:
         raise ReportError(f"{folder}: {error}") from error
     except (KeyError, ValueError, AttributeError, TypeError) as error:
@@ -152,11 +161,31 @@ def read_cards(folder: str, schema: pa.Schema) -> dict[str, Card]:
     return cards
 
 
+def check_name(name: str) -> bool:
+    """CSV files are called after models. Raises ValueError for what is no name."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(name)
+    return True
+
+
 def create_photos(run: Run) -> None:
-    """The view of photos without an error; where a probability is no number there is no prediction."""
-    classifiers = run.names(Task.CLASSIFICATION)
-    finite = ", ".join(f"{run.number(name)} AS {run.column(name)}" for name in classifiers)
-    replaced = f" REPLACE ({finite})" if finite else ""
+    """The view of photos without an error."""
+    values = [f"{value_of_photo(run, card)} AS {run.column(card.name)}" for card in run.cards.values()]
     run.database.execute(
-        f"CREATE VIEW {run.photos} AS SELECT *{replaced} FROM {run.rows} WHERE {run.column('error')} IS NULL"
+        f"""CREATE VIEW {run.photos} AS SELECT * REPLACE ({", ".join(values)}) FROM {run.rows}
+        WHERE {run.column("error")} IS NULL"""
     )
+
+
+def value_of_photo(run: Run, card: Card) -> str:
+    """SQL for what a model says of a photo: of one that looks at boxes, what it says of the best one, null without any.
+
+    A probability that is no number is no prediction.
+    """
+    value = run.column(card.name) + ("[1]" if card.region and pa.types.is_list(run.types[card.name]) else "")
+    return finite(value) if card.task == Task.CLASSIFICATION else value
+
+
+def finite(value: str) -> str:
+    """A value as a number in SQL, null where it is none."""
+    return f"CASE WHEN isfinite({value}::DOUBLE) THEN {value}::DOUBLE END"

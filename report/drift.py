@@ -8,7 +8,7 @@ import pandas as pd
 from contract.tasks import Task
 from report.caption import count_words
 from report.dataset import Run
-from report.detection import count_labels, kept_labels
+from report.detection import count_labels
 from report.embedding import read_vectors
 from report.statistics import Floats, Stability, kolmogorov_smirnov, mean_shift, stability, stability_of_counts
 
@@ -20,9 +20,9 @@ SHIFTS = ["embedding", "photos_before", "photos_after", "distance", "distance_by
 Rows = Iterator[list[object]]
 
 
-def measure_drift(new: Run, old: Run, names: list[str], min_score: float) -> pd.DataFrame:
+def measure_drift(new: Run, old: Run, names: list[str]) -> pd.DataFrame:
     """The table DRIFT, from `old` to `new`."""
-    rows = [row for name in names for row in MEASURES[new.cards[name].task](old, new, name, min_score)]
+    rows = [row for name in names if (measure := MEASURES.get(new.cards[name].task)) for row in measure(old, new, name)]
     return pd.DataFrame(rows, columns=DRIFT)
 
 
@@ -36,39 +36,33 @@ def measure_shifts(new: Run, old: Run, names: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SHIFTS)
 
 
-def classification_rows(old: Run, new: Run, name: str, _: float) -> Rows:
+def classification_rows(old: Run, new: Run, name: str) -> Rows:
     yield numbers_row(name, *(read_numbers(run, run.column(name)) for run in (old, new)))
 
 
-def caption_rows(old: Run, new: Run, name: str, _: float) -> Rows:
+def caption_rows(old: Run, new: Run, name: str) -> Rows:
     yield numbers_row(f"{name} score", *(read_numbers(run, run.column(f"{name}_score")) for run in (old, new)))
     counts = [count_words(run, name).set_index("word")["photos"] for run in (old, new)]
     yield from categories_rows(f"words of {name}", counts, count_answers(old, new, name))
 
 
-def detection_rows(old: Run, new: Run, name: str, min_score: float) -> Rows:
-    numbers = [read_numbers(run, f"len({kept_labels(run, name)})", min_score=min_score) for run in (old, new)]
-    yield numbers_row(f"{name} per photo", *numbers)
-    counts = [count_labels(run, name, min_score).set_index("label")["boxes"] for run in (old, new)]
+def detection_rows(old: Run, new: Run, name: str) -> Rows:
+    yield numbers_row(f"{name} per photo", *(read_numbers(run, f"len({run.labels(name)})") for run in (old, new)))
+    counts = [count_labels(run, name).set_index("label")["boxes"] for run in (old, new)]
     yield from categories_rows(f"labels of {name}", counts, count_answers(old, new, name))
 
 
-def no_rows(*_: object) -> Rows:
-    """Embeddings have a table of their own."""
-    return iter(())
-
-
-MEASURES: dict[Task, Callable[[Run, Run, str, float], Rows]] = {
+# Embeddings have a table of their own.
+MEASURES: dict[Task, Callable[[Run, Run, str], Rows]] = {
     Task.CLASSIFICATION: classification_rows,
     Task.CAPTION: caption_rows,
     Task.DETECTION: detection_rows,
-    Task.EMBEDDING: no_rows,
 }
 
 
-def read_numbers(run: Run, expression: str, **values: object) -> Floats:
+def read_numbers(run: Run, expression: str) -> Floats:
     """The finite values of an expression, one per photo."""
-    numbers = run.query(f"SELECT ({expression})::DOUBLE AS number FROM {run.photos}", **values)["number"].to_numpy()
+    numbers = run.query(f"SELECT ({expression})::DOUBLE AS number FROM {run.photos}")["number"].to_numpy()
     return numbers[np.isfinite(numbers)]
 
 

@@ -44,7 +44,7 @@ def duplicates_section(run: Run, name: str, min_cosine: float) -> Section:
 
 def read_vectors(run: Run, name: str) -> tuple[NDArray[np.object_], Vectors]:
     """Sources and unit vectors `[N,D]` of different photos; of more than MOST_PHOTOS the same random ones each time."""
-    size, sha, vector = run.types[name].list_size, run.column("sha256"), run.column(name)
+    size, sha, vector = run.cards[name].size, run.column("sha256"), run.column(name)
     table = run.read(
         f"""WITH chosen AS (
             SELECT {sha} FROM {run.photos} WHERE {vector} IS NOT NULL

@@ -51,7 +51,7 @@ def check_outcome(run: Run, outcome: str) -> None:
 
 
 def outcome_section(run: Run, outcome: str, options: Options) -> Section:
-    frame = compare_outcome(run, outcome, options)
+    frame = compare_outcome(run, outcome, options.by)
     missing, photos = run.row(f"SELECT count(*) - count({run.number(outcome)}), count(*) FROM {run.photos}")
     text = [BY_PERSON if options.by else BY_PHOTO, METHOD]
     if missing:
@@ -65,47 +65,48 @@ def outcome_section(run: Run, outcome: str, options: Options) -> Section:
     return Section("outcome", f"Outcome: {outcome}", summary, text, ASSOCIATION, plots, [table])
 
 
-def compare_outcome(run: Run, outcome: str, options: Options) -> pd.DataFrame:
+def compare_outcome(run: Run, outcome: str, by: str | None) -> pd.DataFrame:
     """A line per attribute and comparison."""
     rows = []
     for name in run.names(Task.CLASSIFICATION):
-        if options.by:
-            comparisons = compare_persons(read_persons(run, name, outcome, options.by, options.threshold))
+        if by:
+            comparisons = compare_persons(read_persons(run, name, outcome, by))
         else:
-            photos = read_photos(run, name, outcome, options.threshold)
+            photos = read_photos(run, name, outcome)
             comparisons = {WITH_WITHOUT: compare(photos["treatment"].to_numpy(), photos["control"].to_numpy())}
         rows += [make_row(name, label, comparison) for label, comparison in comparisons.items()]
     return pd.DataFrame(rows)
 
 
-def read_photos(run: Run, name: str, outcome: str, threshold: float) -> pd.DataFrame:
+def read_photos(run: Run, name: str, outcome: str) -> pd.DataFrame:
     """A row per photo: its outcome as `treatment` if it has the attribute, as `control` if not; NaN elsewhere."""
     return run.query(
-        f"""SELECT CASE WHEN p >= $threshold THEN o END AS treatment, CASE WHEN p < $threshold THEN o END AS control
+        f"""SELECT CASE WHEN positive THEN outcome END AS treatment, CASE WHEN NOT positive THEN outcome END AS control
         FROM (
-            SELECT {run.column("source")} AS source, {run.column(name)} AS p, {run.number(outcome)} AS o
+            SELECT {run.column("source")} AS source, {run.positive(name)} AS positive, {run.number(outcome)} AS outcome
             FROM {run.photos}
-        ) ORDER BY hash(source), source LIMIT {MOST_UNITS}""",
-        threshold=threshold,
+        ) ORDER BY hash(source), source LIMIT {MOST_UNITS}"""
     ).astype(float)
 
 
-def read_persons(run: Run, name: str, outcome: str, by: str, threshold: float) -> pd.DataFrame:
+def read_persons(run: Run, name: str, outcome: str, by: str) -> pd.DataFrame:
     """A row per person: mean outcome of the photos with the attribute (`treatment`), without (`control`) and of both
-    (`outcome`), NaN where there are none; the number of photos with a prediction, and of the positive among them."""
+    (`either`), NaN where there are none; the number of photos with a prediction, and of the positive among them."""
     return run.query(
-        f"""SELECT avg(o) FILTER (p >= $threshold) AS treatment, avg(o) FILTER (p < $threshold) AS control,
-            avg(o) FILTER (p IS NOT NULL) AS outcome, count(p) AS photos, count(*) FILTER (p >= $threshold) AS positive
-        FROM (SELECT {run.column(by)} AS person, {run.column(name)} AS p, {run.number(outcome)} AS o FROM {run.photos})
-        WHERE person IS NOT NULL GROUP BY person ORDER BY hash(person), person LIMIT {MOST_UNITS}""",
-        threshold=threshold,
+        f"""SELECT avg(outcome) FILTER (positive) AS treatment, avg(outcome) FILTER (NOT positive) AS control,
+            avg(outcome) FILTER (positive IS NOT NULL) AS either,
+            count(positive) AS photos, count(*) FILTER (positive) AS positive_photos
+        FROM (
+            SELECT {run.column(by)} AS person, {run.positive(name)} AS positive, {run.number(outcome)} AS outcome
+            FROM {run.photos}
+        ) WHERE person IS NOT NULL GROUP BY person ORDER BY hash(person), person LIMIT {MOST_UNITS}"""
     ).astype(float)
 
 
 def compare_persons(persons: pd.DataFrame) -> dict[str, Comparison]:
     treatment, control = persons["treatment"].to_numpy(), persons["control"].to_numpy()
-    groups = group_of(persons["photos"].to_numpy(), persons["positive"].to_numpy())
-    every, none = (persons["outcome"].where(groups == group).to_numpy() for group in ("all", "none"))
+    groups = group_of(persons["photos"].to_numpy(), persons["positive_photos"].to_numpy())
+    every, none = (persons["either"].where(groups == group).to_numpy() for group in ("all", "none"))
     return {
         WITH_WITHOUT: compare(treatment, control),
         PAIRED: compare_within(treatment, control),
@@ -117,11 +118,8 @@ def make_row(name: str, label: str, comparison: Comparison) -> dict[str, object]
     """A line of the table; an interval's ends are columns of their own."""
     row: dict[str, object] = {"attribute": name, "comparison": label}
     for key, value in comparison._asdict().items():
-        row |= (
-            {key: value[0], f"{key}_low": value[1], f"{key}_high": value[2]}
-            if isinstance(value, Interval)
-            else {key: value}
-        )
+        ends = ("", "_low", "_high")
+        row |= {key + end: each for end, each in zip(ends, value if isinstance(value, Interval) else [value])}  # noqa: B905
     return row | {"relative_difference": comparison.relative_difference, "verdict": comparison.verdict}
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from report.errors import ReportError, first_line
 from report.section import Section
-from report.storage import open_store
+from scoring.storage import open_store
 
 HERE = Path(__file__).parent
 PAGE = "report.html"

@@ -50,14 +50,13 @@ def count_by_person(run: Run, by: str, options: Options) -> pd.DataFrame:
     (`<name>_positive`); the mean outcome where there is one."""
     columns = [f"{run.column(by)} AS person", "count(*) AS photos"]
     for name in run.names(Task.CLASSIFICATION):
-        p = run.column(name)
-        columns.append(f'count({p}) AS "{name}_photos", count(*) FILTER ({p} >= $threshold) AS "{name}_positive"')
+        columns.append(f'count({run.column(name)}) AS "{name}_photos"')
+        columns.append(f'count(*) FILTER ({run.positive(name)}) AS "{name}_positive"')
     if options.outcome:
         columns.append(f"avg({run.number(options.outcome)}) AS mean_outcome")
     return run.query(
         f"""SELECT {", ".join(columns)} FROM {run.photos} WHERE {run.column(by)} IS NOT NULL
-        GROUP BY person ORDER BY person""",
-        threshold=options.threshold,
+        GROUP BY person ORDER BY person"""
     )
 
 

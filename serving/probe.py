@@ -17,14 +17,15 @@ PHOTO = base64.b64decode(
 )
 DEADLINE = 10.0  # seconds in which it answers the photo or, being busy, others
 CALL_TIMEOUT = 5.0
+UNHEALTHY = "is not healthy"  # of a stub that has stopped, for as long as it takes
 NO_ANSWER = ("StatusCode.DEADLINE_EXCEEDED", "StatusCode.UNAVAILABLE")
 
 
 def require_answers(url: str, require_alive: Callable[[], None]) -> None:
     """Raise TritonHangs when the ensemble answers neither a tiny photo nor anything else for DEADLINE seconds.
 
-    A refusal, of a photo for one, is an answer; a full queue or a wait without end is none. `require_alive` is called
-    again and again, as a Triton that ended does not hang.
+    A refusal, of a photo for one, is an answer; a full queue, a wait without end and a dead stub are none.
+    `require_alive` is called again and again, as a Triton that ended does not hang.
     """
     image = InferInput("IMAGE", [1, 1], "BYTES")
     image.set_data_from_numpy(np.array([[PHOTO]], dtype=np.object_))
@@ -48,7 +49,7 @@ def is_answered(client: InferenceServerClient, image: InferInput, seconds: float
     try:
         client.infer(ENSEMBLE, [image], timeout=int(seconds * 0.8e6), client_timeout=seconds)
     except InferenceServerException as error:
-        return error.status() not in NO_ANSWER
+        return error.status() not in NO_ANSWER and UNHEALTHY not in str(error)
     return True
 
 

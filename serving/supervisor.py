@@ -72,7 +72,7 @@ class Supervisor:
         self._models = list_models(self._settings.model_repository)
         installation = find_installation(self._settings.triton_directory)
         directory = Path(self._triton_stack.enter_context(TemporaryDirectory(prefix="serving-")))
-        launch = prepare_triton(self._settings, installation, directory)
+        launch = prepare_triton(self._settings, self._models, installation, directory)
         self._secret = launch.secret
         self._triton_stack.callback(remove_shared_memory, launch.shm_prefix)
         self._announce(f"serving: loading {len(self._models)} models")
@@ -113,6 +113,7 @@ class Supervisor:
             self._require_gateway()
             try:
                 self._triton.require_alive()
+                self._triton.require_children()
                 self._probe()
             except ServingError as death:
                 self._revive_triton(death)

@@ -5,6 +5,7 @@ import os
 import secrets
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,7 +14,7 @@ from serving.backend_directory import lay_out_backends, link_libraries
 from serving.errors import InstallationError, SettingsError
 from serving.installation import Installation
 from serving.paths import make_plain, require_plain
-from serving.repositories import list_models, list_networks
+from serving.repositories import list_networks
 from serving.settings import Settings
 
 RESTRICTED_PROTOCOLS = "model-repository,shared-memory,trace,logging"
@@ -37,8 +38,10 @@ class TritonLaunch:
     files: tuple[int, ...] = ()
 
 
-def prepare_triton(settings: Settings, installation: Installation, directory: Path) -> TritonLaunch:
-    """Lay out what Triton needs in `directory` (an empty folder) and say how to start it."""
+def prepare_triton(
+    settings: Settings, models: Sequence[str], installation: Installation, directory: Path
+) -> TritonLaunch:
+    """Lay out what Triton needs in `directory` (an empty folder) and say how to start it with the models."""
     require_plain(directory, "the folder for temporary files")
     if installation.embedded:
         require_loopback(settings)
@@ -49,7 +52,7 @@ def prepare_triton(settings: Settings, installation: Installation, directory: Pa
     shm_prefix = f"serving_{os.getpid()}_"
     command = (
         installation.binary,
-        *repository_options(settings, directory),
+        *repository_options(settings, models, directory),
         *endpoint_options(settings, secret),
         *backend_options(installation, directory, shm_prefix),
         *cache_options(settings, installation),
@@ -89,15 +92,15 @@ def require_configs(settings: Settings) -> None:
         )
 
 
-def repository_options(settings: Settings, directory: Path) -> list[str]:
+def repository_options(settings: Settings, models: Sequence[str], directory: Path) -> list[str]:
     """Explicit model control, so that SIGHUP can reload in the right order."""
     options = [
         f"--model-repository={make_plain(path.resolve(), directory / f'repository_{number}')}"
         for number, path in enumerate(settings.model_repository)
     ]
-    # By name: `*` would also load the folders of steps that no model needs, which have no config.
     options += ["--model-control-mode=explicit", "--strict-readiness=true"]
-    options += [f"--load-model={name}" for name in list_models(settings.model_repository)]
+    # By name, as `*` would load steps that no model needs too: they have no config.
+    options += [f"--load-model={name}" for name in models]
     if settings.model_config_name:
         options.append(f"--model-config-name={settings.model_config_name}")
     return options

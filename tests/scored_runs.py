@@ -1,6 +1,5 @@
 """Scored datasets for tests of the report, with known effects: the same columns as `python -m scoring` writes."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,8 @@ import pyarrow.parquet as pq
 
 from contract.card import Card
 from contract.tasks import Task
-from scoring.schema import METADATA_KEY
+from scoring.schema import AFTER, BEFORE, make_schema
+from scoring.tasks import list_columns
 
 MODELS = [
     Card("smiling", Task.CLASSIFICATION, "1", "a" * 8, {}, ["not smiling", "smiling"], "smiling"),
@@ -17,15 +17,8 @@ MODELS = [
     Card("caption", Task.CAPTION, "1", "c" * 8, {}),
     Card("objects", Task.DETECTION, "1", "d" * 8, {}, ["circle", "square"]),
 ]
-BOX = pa.struct([("label", pa.string())] + [(name, pa.float32()) for name in ("score", "x", "y", "width", "height")])
-TYPES = {
-    "width": pa.int32(),
-    "height": pa.int32(),
-    "error": pa.string(),
-    "models": pa.map_(pa.string(), pa.string()),
-    "seconds": pa.float32(),
-}
 DIMENSIONS = 16
+FIXED = {name for name, _ in (*BEFORE, *AFTER)}
 
 
 def make_columns(rows: int, persons: int, effect: float, seed: int = 0) -> dict[str, list]:
@@ -70,15 +63,6 @@ def blank(values: list, bad: np.ndarray) -> list:
     return [None if failed else value for value, failed in zip(values, bad, strict=True)]
 
 
-def model_columns(card: Card) -> dict[str, pa.DataType]:
-    return {
-        Task.CLASSIFICATION: {card.name: pa.float32()},
-        Task.CAPTION: {card.name: pa.string(), f"{card.name}_score": pa.float32()},
-        Task.DETECTION: {card.name: pa.list_(BOX)},
-        Task.EMBEDDING: {card.name: pa.list_(pa.float32(), DIMENSIONS)},
-    }[card.task]
-
-
 def write_run(
     folder: Path, columns: dict[str, list], models: list[Card] = MODELS, types: dict | None = None, parts: int = 2
 ) -> Path:
@@ -86,13 +70,16 @@ def write_run(
 
     `types` of columns that are other than usual.
     """
-    types = TYPES | {name: kind for card in models for name, kind in model_columns(card).items()} | (types or {})
-    left_out = {name for card in MODELS for name in model_columns(card)} - types.keys()
-    metadata = {"models": {card.name: card.to_dict() for card in models}, "carried": []}
-    arrays = {name: pa.array(values, types.get(name)) for name, values in columns.items() if name not in left_out}
-    table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(metadata)})
+    own = {name for card in [*MODELS, *models] for name, _ in list_columns(card)} | FIXED
+    carried = pa.table({name: values for name, values in columns.items() if name not in own}).schema
+    schema = make_schema(models, carried)
+    for name, kind in (types or {}).items():
+        schema = schema.set(schema.get_field_index(name), pa.field(name, kind))
+    # The schema may have given a carried column another name.
+    given = dict(zip(schema.names, carried.names, strict=False))
+    table = pa.table([pa.array(columns[given.get(field.name, field.name)], field.type) for field in schema], schema)
     folder.mkdir(parents=True, exist_ok=True)
     size = -(-len(table) // parts)
     for number in range(parts):
-        pq.write_table(table.slice(number * size, size), folder / f"part-{number:05}.parquet")
+        pq.write_table(table.slice(number * size, size), folder / f"part-{number:06}.parquet")
     return folder

@@ -48,6 +48,16 @@ def test_an_opened_picture_is_seen_as_its_file_is(format, orientation):
     assert resized.size == (40, 24)
 
 
+def test_a_turned_photo_gives_one_answer_in_every_form(client, tmp_path):
+    upright = Image.open(SAMPLE).crop((0, 0, 512, 256))
+    path = tmp_path / "turned.jpg"
+    path.write_bytes(encode(store(upright, 6), "JPEG", exif=exif(short(0x0112, 6)), quality=95))
+    results = [client.analyze(form) for form in (path, path.read_bytes(), Image.open(path))]
+    assert {(result.width, result.height) for result in results} == {(512, 256)}
+    smiling = [result.attributes["smiling"].probabilities["smiling"] for result in results]
+    assert smiling == pytest.approx([smiling[0]] * 3, abs=0.01)
+
+
 def test_an_odd_tag_does_not_cost_an_opened_picture():
     tags = exif(tag(0x100, 11, struct.pack("<f", 1.5)), short(0x0112, 6))
     opened = Image.open(io.BytesIO(encode(gradient(48, 80), "JPEG", exif=tags)))

@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from export.entry import ROOT
+from export.certificate import read_certificate
+from export.entry import ROOT, Pixels
 from export.parity import SAMPLE
 from export.tasks.detection import boxes
 from tests import checkpoints, yolo
@@ -99,3 +100,21 @@ def test_suppression_is_that_of_ultralytics():
     np.testing.assert_allclose(found.boxes, expected[:, :4], atol=1e-3)
     np.testing.assert_allclose(found.scores, expected[:, 4])
     assert found.labels.tolist() == expected[:, 5].int().tolist()
+
+
+def test_a_yolo_takes_the_place_of_any_detector(tmp_path):
+    """In one line, with its own labels, pixels and licence; for other tasks it is refused."""
+    checkpoints.yolo_entry(tmp_path)
+    checkpoints.write_manifest(tmp_path, checkpoints.bright_entry(tmp_path))
+    assert run(tmp_path, "bright", "--checkpoint", str(tmp_path / "boxes.pt")) == 0
+    certificate = read_certificate(tmp_path / "networks/bright/1")
+    assert certificate.entry["framework"] == "ultralytics"
+    assert certificate.entry["pixels"] == Pixels().model_dump(mode="json")
+    assert len(certificate.labels) == 80
+
+
+def test_a_yolo_is_refused_for_another_task(tmp_path, capsys):
+    checkpoints.yolo_entry(tmp_path)
+    checkpoints.write_manifest(tmp_path, checkpoints.torch_entry(tmp_path))
+    assert run(tmp_path, "colour", "--checkpoint", str(tmp_path / "boxes.pt")) == 2
+    assert "boxes.pt: is a YOLO by ultralytics; colour has task classification" in capsys.readouterr().err

@@ -139,6 +139,31 @@ def test_cross_origin_requests_need_a_setting(open_gateway):
     assert "Access-Control-Allow-Origin" not in post(client, headers={"Origin": "https://b.example"}).headers
 
 
+def test_preflights_need_no_key_and_count_against_no_limit(open_gateway):
+    _, entry = create_key("ana")
+    client = open_gateway(api_keys=entry, rate_limit="1 per minute", cors_origins="https://a.example")
+    asking = {
+        "Origin": "https://a.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    for _ in range(3):
+        answer = client.options("/v1/analyze", headers=asking)
+        assert answer.status_code == 200
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
+        assert answer.headers["Access-Control-Allow-Headers"] == "authorization"
+
+
+@pytest.mark.parametrize(("proxies", "expected"), [(0, [200, 429, 429]), (1, [200, 200, 429])])
+def test_clients_behind_a_trusted_proxy_count_by_themselves(open_gateway, capsys, proxies, expected):
+    client = open_gateway(rate_limit="1 per minute", trusted_proxies=proxies, log_format="json")
+    addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.1"]
+    answers = [client.get("/v1/models", headers={"X-Forwarded-For": f"6.6.6.6, {each}"}) for each in addresses]
+    assert [answer.status_code for answer in answers] == expected
+    logged = [json.loads(line)["client"] for line in capsys.readouterr().err.splitlines()]
+    assert logged == (addresses if proxies else ["127.0.0.1"] * 3)
+
+
 def test_uploads_are_kept_only_if_asked(open_gateway, tmp_path):
     folder = tmp_path / "kept"
     client = open_gateway(upload_folder=folder)

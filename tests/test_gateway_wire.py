@@ -1,11 +1,8 @@
 """The gateway as gunicorn runs it, with two workers, and what passes between it and Triton."""
 
-import os
+import http.client
 import select
 import socket
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -14,8 +11,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.app import create_app
+from gateway.operations.keys import create_key
 from gateway.settings import Settings
-from tests.conftest import ROOT
+from tests.gunicorn_process import NOBODY, GunicornProcess
 from tests.pictures import encode, gradient
 
 PHOTO = encode(gradient())
@@ -31,31 +29,8 @@ def metrics_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def url(triton_url, metrics_folder):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    command = ["-m", "gunicorn", "--config", "python:gateway.gunicorn_config", "--workers", "2", "--bind", address]
-    own = {"TRITON_URL": triton_url, "PROMETHEUS_MULTIPROC_DIR": str(metrics_folder), **LIMITS}
-    gunicorn = subprocess.Popen(
-        [sys.executable, *command, "gateway.app:create_app()"],
-        cwd=ROOT,
-        env={**os.environ, **own},
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_ready(f"http://{address}")
-        yield f"http://{address}"
-    finally:
-        gunicorn.terminate()
-        gunicorn.wait(30)
-
-
-def wait_until_ready(url):
-    for _ in range(300):
-        try:
-            return httpx.get(f"{url}/readyz").raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.1)
-    raise AssertionError("the gateway did not start")
+    with GunicornProcess(2, TRITON_URL=triton_url, PROMETHEUS_MULTIPROC_DIR=str(metrics_folder), **LIMITS) as gunicorn:
+        yield gunicorn.url
 
 
 def test_metrics_are_the_sum_of_all_workers(url, metrics_folder):
@@ -98,6 +73,69 @@ def test_a_slow_body_is_given_up(url, pause):
 def test_too_large_a_body(url, body):
     answer = httpx.post(f"{url}/v1/analyze", content=body, headers=PNG)
     assert (answer.status_code, answer.headers["Content-Type"]) == (413, "application/problem+json")
+
+
+BODIES = {"small": b"x" * 1000, "a photo": b"x" * 90_000, "chunked": [b"x" * 30_000] * 3}
+FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/v1/analyze?min_score=2", PNG, 400),
+        ("/v1/analyze?features=hat", PNG, 400),
+        ("/v1/analyze", FORM, 400),
+        ("/v1/models/hat", PNG, 404),
+        ("/nowhere", PNG, 404),
+        ("/healthz", PNG, 405),
+        ("/v1/annotate", {**PNG, "Accept": "text/html"}, 406),
+        ("/v1/analyze", {"Content-Type": "text/plain"}, 415),
+        ("/", {"Content-Type": "text/plain"}, 415),
+    ],
+)
+def test_an_answer_before_the_body_was_read_costs_no_later_request(url, path, headers, status, body):
+    """As many answers as requests, over one connection or where the answer says that it ends."""
+    assert ask_again(url, path, headers, body) == [status] * 4 + [200]
+
+
+@pytest.fixture(scope="module")
+def lonely():
+    """A gateway that asks for a key, and has no Triton."""
+    key, entry = create_key("ana")
+    with GunicornProcess(TRITON_URL=NOBODY, API_KEYS=entry) as gunicorn:
+        yield gunicorn.url, {"X-API-Key": key}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("path", ["/", "/v1/analyze", "/v1/annotate", "/v1/models/smiling"])
+def test_so_do_a_missing_key_and_a_triton_that_is_away(lonely, path, body):
+    url, key = lonely
+    assert ask_again(url, path, PNG, body) == [401] * 4 + [200]
+    assert ask_again(url, path, PNG | key, body) == [503] * 4 + [200]
+
+
+def ask_again(url, path, headers, body):
+    """The statuses of four posts and one healthz over one connection."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    statuses = []
+    for _ in range(4):
+        chunked = isinstance(body, list)
+        connection.request("POST", path, iter(body) if chunked else body, headers, encode_chunked=chunked)
+        answer = connection.getresponse()
+        statuses.append(answer.status)
+        answer.read()
+    connection.request("GET", "/healthz")
+    return [*statuses, connection.getresponse().status]
+
+
+def test_a_body_that_does_not_come_ends_the_connection_in_words(url):
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    assert answer.startswith("HTTP/1.1 404")
+    assert "Connection: close" in answer
 
 
 def post(between, **headers):

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from report.__main__ import main
-from report.storage import read_photo
+from report.sources import read_photo
 from tests.pictures import encode, gradient
 from tests.scored_runs import MODELS, make_columns, write_run
 
@@ -305,7 +305,7 @@ def test_wrong_folders_are_refused_in_one_line(run, tmp_path, capsys):
     assert "share no outputs" in refuse([smiles, "--compare", glasses], capsys)
     other = write_run(tmp_path / "other", make_columns(20, 2, 0), [dataclasses.replace(MODELS[0], positive="frowning")])
     assert "other has smiling (positive: frowning)" in refuse([smiles, "--compare", other], capsys)
-    assert "cannot write to" in refuse([smiles, "--out", smiles / "part-00000.parquet"], capsys)
+    assert "cannot write to" in refuse([smiles, "--out", smiles / "part-000000.parquet"], capsys)
 
 
 @pytest.mark.parametrize("flags", [["--threshold", "2"], ["--min-score", "x"], ["--threshold", "nan"]])
@@ -315,7 +315,7 @@ def test_fractions_are_checked(run, capsys, flags):
 
 def test_a_damaged_part_is_refused_in_one_line(tmp_path, capsys):
     folder = write_run(tmp_path / "run", make_columns(3000, 5, 0))
-    part = folder / "part-00001.parquet"
+    part = folder / "part-000001.parquet"
     data = bytearray(part.read_bytes())
     data[200:-4000] = bytes(np.zeros(len(data) - 4200, np.uint8))
     part.write_bytes(data)

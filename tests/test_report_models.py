@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from contract.card import Card
+from contract.card import Card, Region
 from contract.tasks import Task
 from report.__main__ import main
 from report.assemble import TASKS
@@ -85,7 +85,7 @@ def test_a_run_of_an_embedding_alone(tmp_path):
 
 def test_an_unknown_task_is_refused_by_name(tmp_path, capsys, monkeypatch):
     folder = write_run(tmp_path / "run", make_columns(20, 2, 0), MODELS)
-    part = folder / "part-00000.parquet"
+    part = folder / "part-000000.parquet"
     table = pq.read_table(part)
     metadata = json.loads(table.schema.metadata[b"scoring"])
     metadata["models"]["depth"] = metadata["models"]["objects"] | {"task": "depth"}
@@ -124,17 +124,31 @@ def test_shares_are_of_photos_with_a_prediction(tmp_path):
 def test_detections_may_have_attributes_of_their_own(tmp_path):
     columns = make_columns(40, 4, 0)
     columns["faces"] = [[{"label": "face", "score": 0.9, "attributes": {"smiling": 0.7}}] for _ in range(40)]
-    (row,) = report(write_run(tmp_path / "run", columns, [*MODELS, FACES], {"faces": None}))[1]["faces_labels"]
+    face = pa.array(columns["faces"]).type
+    (row,) = report(write_run(tmp_path / "run", columns, [*MODELS, FACES], {"faces": face}))[1]["faces_labels"]
     assert int(row["boxes"]) == 39
 
 
 def test_columns_that_differ_in_case_alone_are_two(tmp_path):
-    columns = {"Sunglasses": ["brand"] * 400, "ERROR": ["none"] * 400, "Source": [1] * 400}
-    columns |= make_columns(400, 20, effect=0)
-    tables = report(write_run(tmp_path / "run [1]*", columns), "--by", "Sunglasses")[1]
+    columns = {"LIKES": ["many"] * 400, "Source": ["camera"] * 400} | make_columns(400, 20, effect=-12)
+    tables = report(write_run(tmp_path / "run [1]*", columns), "--by", "LIKES", "--outcome", "likes")[1]
     assert len(tables["persons"]) == 1
-    row = {row["attribute"]: row for row in tables["shares"]}["sunglasses"]
-    assert int(row["positive"]) == sum(value >= 0.5 for value in columns["sunglasses"] if value is not None)
+    likes = [like for like, error in zip(columns["likes"], columns["error"], strict=True) if error is None]
+    assert float(tables["persons"][0]["mean_outcome"]) == pytest.approx(np.mean(likes))
+
+
+def test_of_a_model_that_looks_at_boxes_the_best_box_counts(tmp_path):
+    region = Region("faces")
+    cards = [dataclasses.replace(card, region=region) for card in (MODELS[0], VECTOR)]
+    columns = add_models(make_columns(200, 10, 0))
+    seen = [value is not None and number % 3 > 0 for number, value in enumerate(columns["smiling"])]
+    columns["smiling"] = [[value, 0.99] if sees else [] for value, sees in zip(columns["smiling"], seen, strict=True)]
+    columns["vector"] = [[row, row] for row in columns["vector"]]
+    tables = report(write_run(tmp_path / "run", columns, cards), "--by", "user", "--outcome", "likes")[1]
+    (row,) = tables["shares"]
+    positive = sum(values[0] >= 0.5 for values in columns["smiling"] if values)
+    assert [int(row[key]) for key in ("photos", "no_prediction", "positive")] == [sum(seen), 195 - sum(seen), positive]
+    assert len(tables["vector_duplicates"]) >= 1
 
 
 def test_near_duplicates_are_found_once(tmp_path):
@@ -164,10 +178,10 @@ def test_duplicates_are_those_of_every_pair_compared(monkeypatch):
 def test_many_photos_are_a_random_sample_that_stays_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr("report.embedding.MOST_PHOTOS", 50)
     folder = write_run(tmp_path / "run", add_models(make_columns(300, 10, 0)), [*MODELS, VECTOR])
-    sources, vectors = read_vectors(open_run(connect(), str(folder), "run"), "vector")
+    sources, vectors = read_vectors(open_run(connect(), str(folder), "run", 0.5, 0.25), "vector")
     assert len(set(sources)) == 50
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
-    assert list(read_vectors(open_run(connect(), str(folder), "run"), "vector")[0]) == list(sources)
+    assert list(read_vectors(open_run(connect(), str(folder), "run", 0.5, 0.25), "vector")[0]) == list(sources)
     assert "a random 50 are compared" in report(folder)[0]
 
 
@@ -197,7 +211,7 @@ def test_chance_of_a_shift_is_what_it_says():
 def test_embeddings_of_other_sizes_are_not_compared(tmp_path, capsys):
     columns = add_models(make_columns(40, 4, 0))
     short = columns | {"vector": [row[:4] for row in columns["vector"]]}
-    old = write_run(tmp_path / "old", short, [VECTOR], {"vector": pa.list_(pa.float32(), 4)})
+    old = write_run(tmp_path / "old", short, [dataclasses.replace(VECTOR, size=4)])
     new = write_run(tmp_path / "new", columns, [VECTOR])
     assert main([str(new), "--compare", str(old)]) == 2
     assert "share no outputs" in capsys.readouterr().err

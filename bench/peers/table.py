@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, replace
 
-PIPELINE = ("numpy==1.26.4", "onnxruntime==1.32.0", "Pillow==13.0.0")
+PIPELINE = ("numpy==1.26.4", "onnxruntime==1.32.0", "Pillow==13.0.0", "pi-heif==1.4.0")
 CORES = str(len(os.sched_getaffinity(0)))
 
 

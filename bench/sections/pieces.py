@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 from bench.context import Context
 from bench.inprocess import decode_milliseconds, network_milliseconds
@@ -16,8 +15,7 @@ BATCHES = (1, 8)
 
 
 def measure_pieces(context: Context) -> str:
-    with TemporaryDirectory() as folder:
-        return f"{compare_decoding(Path(folder))}\n\n{compare_providers(context)}"
+    return f"{compare_decoding(context.folder)}\n\n{compare_providers(context)}"
 
 
 def compare_decoding(folder: Path) -> str:

@@ -1,7 +1,6 @@
 """Each step alone, and where the processor time of a request goes."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psutil
 from tritonclient.grpc import InferenceServerClient
@@ -12,6 +11,7 @@ from bench.perf_analyzer import run_perf_analyzer
 from bench.report import make_table
 from bench.service import list_family
 from bench.work import WORKLOADS, list_networks
+from contract.tasks import ENSEMBLE
 
 
 def measure_steps(context: Context) -> str:
@@ -30,10 +30,10 @@ def measure_steps(context: Context) -> str:
 def measure_alone(context: Context) -> str:
     """perf_analyzer with real photos against `analyze` and against each step that takes photos or pixels."""
     rows = []
-    with TemporaryDirectory() as name, InferenceServerClient(context.service.grpc) as client:
-        for model in ("analyze", "preprocess", *list_networks()):
+    with InferenceServerClient(context.service.grpc) as client:
+        for model in (ENSEMBLE, "preprocess", *list_networks()):
             (tensor,) = client.get_model_config(model).config.input
-            data = write_input_data(tensor, map(Path, context.photos), Path(name) / f"{model}.json")
+            data = write_input_data(tensor, map(Path, context.photos), context.folder / f"{model}.json")
             measured = run_perf_analyzer(model, context.service, data, SATURATION)
             rows.append([model, measured.rate, measured.median, measured.p99, measured.cpu])
     return make_table(["perf_analyzer, 16 clients", "photos/s", "median ms", "p99 ms", "CPU ms per photo"], rows)

@@ -24,7 +24,12 @@ def register(app: Flask, blueprints: list[Blueprint], settings: Settings) -> Non
     app.after_request(round_up_wait)  # the hooks run from the last to the first, so after the limiter's own
     limiter = Limiter(identify_client, app=app, storage_uri=settings.rate_limit_storage, headers_enabled=True)
     # One count over all routes, whichever a client takes.
-    limit = limiter.shared_limit(settings.rate_limit, "gateway", error_message="too many requests; come again later")
+    limit = limiter.shared_limit(
+        settings.rate_limit,
+        "gateway",
+        error_message="too many requests; come again later",
+        exempt_when=is_preflight,
+    )
     for blueprint in blueprints:
         limit(blueprint)
 
@@ -36,11 +41,16 @@ def recognise() -> None:
 
 def require_key() -> None:
     """Refuse a request without a known key, where there are keys at all."""
-    if not services().keys or g.key_name:
+    if not services().keys or g.key_name or is_preflight():
         return
     if read_key():
         raise Unauthorized("this key is not known")
     raise Unauthorized("a key is needed, as Authorization: Bearer … or X-API-Key: …")
+
+
+def is_preflight() -> bool:
+    """Browsers ask with OPTIONS, and without a key, whether a page of another origin may ask at all."""
+    return request.method == "OPTIONS"
 
 
 def read_key() -> str:

@@ -1,4 +1,4 @@
-"""Photos that wait for Triton share a request: each costs less messages, and fills batches that others began."""
+"""Photos that wait for Triton share a request. That saves messages, not compute: Triton batches by itself."""
 
 import time
 from collections import deque

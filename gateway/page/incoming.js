@@ -1,6 +1,6 @@
 // The photos in a drop or a paste. A dropped folder gives what looks like a picture in it, and in the folders below.
 
-const PICTURE = /\.(jpe?g|png|webp|gif|bmp|tiff?|avif|jp2|p[pgbn]m)$/i;
+const PICTURE = /\.(jpe?g|png|webp|gif|bmp|tiff?|avif|hei[cf]|jp2|p[pgbn]m)$/i;
 
 export function holdsFiles(transfer) {
   return transfer.types.includes("Files");

@@ -1,35 +1,22 @@
 """Photos in, answers out."""
 
-import time
-from collections.abc import Callable
-from http import HTTPStatus
-
 from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint
 
-from contract.answer import Classification, Tensors
-from contract.card import Card, list_outputs
-from contract.failure import AnalyzeError, UnknownModel
+from contract.answer import Classification
+from contract.card import Card
 from contract.tasks import Task
-from gateway.answers import (
-    ObjectFilter,
-    add_detectors,
-    describe_photo,
-    find_not_finite,
-    list_found,
-    positive_probability,
-    read_main,
-)
+from gateway.answers import add_detectors, describe_photo, list_found, positive_probability, read_main
 from gateway.documents import BODY, SECURITY, problems_of
 from gateway.drawing import FORMATS, annotate
+from gateway.inference import infer
 from gateway.operations import metrics
 from gateway.operations.admission import receiving_body, require_key
-from gateway.operations.batching import PendingRequest
 from gateway.operations.request_context import context, measured
-from gateway.problems import BadRequest, NoSuchModel, NotAcceptable, NotFinite, Problem, to_problem
+from gateway.problems import BadRequest, NotAcceptable, Problem
 from gateway.schemas import PHOTOS, Answer, ClassicAnswer, Filters, ModelPath, Selection
+from gateway.selection import find_card, make_filter, select_models
 from gateway.services import services
-from gateway.triton import Outcome
 from gateway.uploads import Upload, read_uploads
 
 blueprint = APIBlueprint(
@@ -68,7 +55,7 @@ def classify() -> dict[str, float]:
 )
 def analyze(query: Selection) -> dict:
     """Everything that the models see in each photo"""
-    cards = select(query)
+    cards = select_models(query)
     return answer(receive(), cards, query)
 
 
@@ -90,28 +77,13 @@ def draw(query: Selection) -> Response:
     mimetype = request.accept_mimetypes.best_match(list(FORMATS)) if request.accept_mimetypes else "image/jpeg"
     if mimetype is None:
         raise NotAcceptable(f"accepted are {', '.join(FORMATS)}")
-    cards = select(query)
+    cards = select_models(query)
     uploads = receive()
     if len(uploads) > 1:
         raise BadRequest(f"{len(uploads)} photos; one is accepted here")
     (photo,) = answer(uploads, cards, query)["images"]
     with measured("drawing"):
         return Response(annotate(uploads[0].data, photo, cards, mimetype), mimetype=mimetype)
-
-
-def find_card(name: str) -> Card:
-    """The model of that name. Raises NoSuchModel, which lists those that are."""
-    try:
-        (card,) = services().triton.catalog().select([name])
-    except UnknownModel as error:
-        raise NoSuchModel(str(error)) from None
-    return card
-
-
-def select(query: Selection) -> list[Card]:
-    """The models that a query names, with the detectors that they need."""
-    catalog = services().triton.catalog()
-    return add_detectors(catalog.select(split(query.features)), catalog)
 
 
 def receive() -> list[Upload]:
@@ -135,68 +107,8 @@ def answer(uploads: list[Upload], cards: list[Card], query: Filters) -> dict:
     return {"images": images, "models": {card.name: card.version for card in cards}}
 
 
-def infer(uploads: list[Upload], cards: list[Card]) -> list[Tensors | Problem]:
-    """Triton's tensors for each photo, or the problem of those that failed alone.
-
-    Raises:
-        Problem: there is one photo and it failed, or the service failed them all.
-    """
-    outputs = list_outputs(cards)
-    # A catalog that was read anew may stand for other models.
-    asked = (services().triton.catalog(), *outputs)
-    outcomes = services().cache.complete([upload.data for upload in uploads], asked, ask_for(outputs))
-    results = [judge(outcome, cards) for outcome in outcomes]
-    failed = [result for result in results if isinstance(result, Problem)]
-    context().log |= {"photos": len(results), "failed": len(failed)}
-    if len(failed) == len(results) and (len(results) == 1 or failed[0].status >= HTTPStatus.INTERNAL_SERVER_ERROR):
-        raise failed[0]
-    return results
-
-
-def ask_for(outputs: list[str]) -> Callable[[list[bytes]], list[Outcome]]:
-    """A call that has Triton look at images, perhaps along with other requests' images."""
-    here, seconds = context(), services().settings.request_seconds
-    metadata = (("traceparent", here.traceparent),)
-
-    def ask(images: list[bytes]) -> list[Outcome]:
-        started = time.monotonic()
-        pending = PendingRequest(images, outputs, started + seconds, metadata, no_batching=here.is_sampled)
-        try:
-            return services().batcher.run(pending)
-        finally:
-            ended = time.monotonic()
-            here.timings["queue"] = (pending.sent or ended) - started
-            if pending.sent:
-                here.timings["inference"] = ended - pending.sent
-
-    return ask
-
-
-def judge(outcome: Outcome, cards: list[Card]) -> Tensors | Problem:
-    """The tensors of a photo where they can be answered with."""
-    if isinstance(outcome, AnalyzeError):
-        return to_problem(outcome)
-    model = find_not_finite(outcome, cards)
-    return NotFinite(model) if model else outcome
-
-
-def make_filter(query: Filters, cards: list[Card]) -> ObjectFilter:
-    """The query's filter; the settings stand in for what it leaves out.
-
-    Raises:
-        BadRequest: no detector knows a label; lists those that are known.
-    """
-    labels = split(query.labels)
-    known = {label for card in cards if card.task is Task.DETECTION for label in card.labels}
-    for label in labels or []:
-        if label not in known:
-            raise BadRequest(f"no object is labelled {label!r}; accepted are {', '.join(sorted(known)) or 'none'}")
-    most = services().settings.max_objects if query.max_objects is None else query.max_objects
-    return ObjectFilter(query.min_score, most, None if labels is None else frozenset(labels))
-
-
 def keep(upload: Upload, photo: dict) -> None:
-    """Store an accepted picture, if the service was told to. A full disk must not fail the request."""
+    """Store an accepted picture, if the settings ask for it. A full disk must not fail the request."""
     archive = services().archive
     if archive is None:
         return
@@ -204,8 +116,3 @@ def keep(upload: Upload, photo: dict) -> None:
         archive.keep(upload, photo)
     except OSError as error:
         current_app.logger.error("request %s: the upload was not kept: %s", context().request_id, error)
-
-
-def split(text: str | None) -> list[str] | None:
-    """`a, b` as a list; None when not given."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

@@ -7,8 +7,8 @@ from gateway.documents import SECURITY, problems_of
 from gateway.operations.admission import require_key
 from gateway.operations.metrics import write_metrics
 from gateway.problems import Overloaded
-from gateway.routes.analysis import find_card
 from gateway.schemas import MODELS, STATUS, ModelCard, ModelCards, ModelPath, Status
+from gateway.selection import find_card
 from gateway.services import services
 
 models = APIBlueprint(

@@ -81,22 +81,27 @@ class BadImage(ValueError):
 class Picture:
     """Upright RGB `pixels`, perhaps of a reduced decode, and the `size` (width, height) of the upright original.
 
-    `box` is the part of the pixels that holds the original: 1001 pixels at an eighth are 126, of which 125.125 count.
+    `box` is the part of the pixels that holds the original (None: all of them): 1001 pixels at an eighth are 126, of
+    which 125.125 count.
     """
 
     pixels: Image.Image
     size: tuple[int, int]
-    box: Box
+    box: Box | None = None
 
     def fit(self, geometry: Geometry) -> np.ndarray:
         """UINT8 [H,W,3] RGB in the geometry."""
-        return np.asarray(geometry.fit(self.pixels, self.box, self.size))
+        return np.asarray(geometry.fit(self.pixels, self._held, self.size))
 
     def shrink(self, longest: int) -> np.ndarray:
         """UINT8 [h,w,3] RGB, the longer side at most `longest` pixels; never enlarged."""
         ratio = min(1.0, longest / max(self.size))
         size = max(1, round(self.size[0] * ratio)), max(1, round(self.size[1] * ratio))
-        return np.asarray(resize(self.pixels, size, "antialias", self.box))
+        return np.asarray(resize(self.pixels, size, "antialias", self._held))
+
+    @property
+    def _held(self) -> Box:
+        return self.box or (0, 0, *self.pixels.size)
 
 
 def decode(data: bytes, geometries: list[Geometry], max_pixels: int, longest: int = 0) -> Picture:
@@ -156,7 +161,7 @@ def _decode(image: Image.Image, geometries: list[Geometry], longest: int) -> Pic
     _forget_directories(image)
     image.load()
     if image.format in TURNED_BY_DECODER:  # and so `size` may have changed
-        return Picture(to_rgb(image), image.size, (0, 0, *image.size))
+        return Picture(to_rgb(image), image.size)
     upright = image.transpose(TURNS[orientation]) if orientation in TURNS else image
     return Picture(to_rgb(upright), size, _turn_box(box, image.size, orientation))
 

@@ -1,28 +1,16 @@
-"""The bytes of a photo that a row names as its `source`, and files by path or by the URI of an object store."""
+"""From a row's `source` back to the photo: a file, a member of a tar, or a row of a table."""
 
-import os
 import re
 import tarfile
 
-from fsspec import AbstractFileSystem
-from fsspec.implementations.arrow import ArrowFSWrapper
-from fsspec.implementations.local import LocalFileSystem
-from pyarrow import fs, parquet
+from pyarrow import parquet
 
 from scoring.photos import Cell, WholeFile
-from scoring.storage import open_file
+from scoring.storage import find_type, open_file
 from scoring.tables import Table
 
 TAR_MEMBER = re.compile(r"(?P<shard>.+?\.tar)/(?P<member>.+)", re.IGNORECASE | re.DOTALL)
 TABLE_ROW = re.compile(r"(?P<table>.+\.(parquet|pq))#(?P<row>\d+)", re.IGNORECASE | re.DOTALL)
-
-
-def open_store(location: str) -> tuple[AbstractFileSystem, str]:
-    """The file system and the path in it. Raises OSError, or ValueError for a URI that no file system knows."""
-    if "://" not in location:
-        return LocalFileSystem(), os.path.abspath(location)
-    store, path = fs.FileSystem.from_uri(location)
-    return ArrowFSWrapper(store), path
 
 
 def read_photo(source: str) -> bytes:
@@ -34,7 +22,7 @@ def read_photo(source: str) -> bytes:
         return read_row(row["table"], int(row["row"]))
     member = TAR_MEMBER.fullmatch(source)
     # A folder may be called .tar as well.
-    if member and open_store(member["shard"])[0].isfile(open_store(member["shard"])[1]):
+    if member and find_type(member["shard"]) == "file":
         return read_member(member["shard"], member["member"])
     return WholeFile(source).read()
 
