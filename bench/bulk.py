@@ -88,7 +88,7 @@ def watch(command: Sequence[str], is_time) -> Iterator[int]:
                 time.sleep(random.random())
                 process.kill()
                 return
-            yield max(map(read_peak, [process.pid, *list_children(process.pid)]), default=0)
+            yield read_peak(process.pid)
             time.sleep(POLL_SECONDS)
         _, errors = process.communicate()
         # With 1, rows failed, which the table tells.
@@ -100,13 +100,6 @@ def read_children() -> float:
     """Seconds of processor time of the processes that were started from here and have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def list_children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
 
 
 def read_peak(pid: int) -> int:
