@@ -1,5 +1,5 @@
 # NVIDIA's Triton server with what `python -m serving` and the Python-backend steps import. Build context: the repository.
-# Releases before 25.07 have published remote-code holes.
+# Releases before 26.07 have published holes, two of them critical (NVIDIA product security bulletins of 2026).
 ARG TRITON_RELEASE=26.10
 FROM nvcr.io/nvidia/tritonserver:${TRITON_RELEASE}-py3
 
