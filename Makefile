@@ -27,13 +27,13 @@ score: $(VENV)/.score ## score photos in bulk: make score ARGS="photos --out sco
 report: $(VENV)/.score ## what is in scored photos, as one HTML page: make report ARGS="scores"
 	@exec $(BIN)/python -m report $(ARGS)
 
-test: $(VENV)/.test ## run all tests, against the real server
+test: $(VENV)/.test $(VENV)/.perf ## run all tests, against the real server
 	$(BIN)/python -m pytest -ra $(ARGS)
 
-perf: $(VENV)/.serve ## measure with NVIDIA's perf_analyzer and real photos
+perf: $(VENV)/.serve $(VENV)/.perf ## measure with NVIDIA's perf_analyzer and real photos
 	@exec $(BIN)/python -m bench.perf $(ARGS)
 
-bench: $(VENV)/.bench ## measure the service against the machine's limit and against other servers
+bench: $(VENV)/.bench $(VENV)/.perf ## measure the service against the machine's limit and against other servers
 	@exec $(BIN)/python -m bench $(ARGS)
 
 lint: $(VENV)/.test ## check formatting, lint and types
@@ -82,6 +82,10 @@ $(VENV)/.serve: requirements/serve.txt requirements/gateway.txt | $(VENV)/.pytho
 $(VENV)/.bench: requirements/bench.txt requirements/serve.txt requirements/gateway.txt requirements/scoring.txt | $(VENV)/.python
 	@echo "Installing $< (the service and bulk scoring; other servers install into .bench/ as they are measured)"
 	@$(PIP) -r $< && touch $@ $(VENV)/.serve
+
+$(VENV)/.perf: requirements/perf.txt | $(VENV)/.python
+	@echo "Installing $< (perf_analyzer, in a folder of its own)"
+	@$(PIP) --no-deps --upgrade --target $(VENV)/perf -r $< && touch $@
 
 $(VENV)/.export: requirements/export.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
 	@echo "Installing $< (the training frameworks; once)"

@@ -1,6 +1,6 @@
 """Measures models with NVIDIA's perf_analyzer and real photos: `python -m bench.perf` or `make perf`.
 
-Without --url a server of its own is started and stopped. perf_analyzer comes with the tritonclient wheel; its table
+Without --url a server of its own is started and stopped. perf_analyzer comes with an older tritonclient; its table
 says requests per second, latencies, and where the server spent the time (queue, input, inference, output).
 """
 

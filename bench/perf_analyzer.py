@@ -38,12 +38,12 @@ def run_perf_analyzer(model: str, service: Service, data: Path, concurrency: int
 def make_command(model: str, url: str, data: Path) -> list[str]:
     """perf_analyzer on `model` by gRPC, with the photos of `data`.
 
-    Raises FileNotFoundError where the tritonclient wheel did not bring the program.
+    Raises FileNotFoundError where the program of requirements/perf.txt is not installed.
     """
-    search_path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    search_path = os.pathsep.join([str(Path(sys.prefix) / "perf/bin"), os.environ.get("PATH", "")])
     program = shutil.which("perf_analyzer", path=search_path)
     if program is None:
-        raise FileNotFoundError("there is no perf_analyzer: pip install -r requirements/serve.txt")
+        raise FileNotFoundError("there is no perf_analyzer: `make perf` installs it")
     # On a small busy machine windows never agree within the default 10 %: the first three are taken as they are.
     windows = ("--stability-percentage", "999")
     return [program, "-m", model, "-u", url, "-i", "grpc", "--input-data", str(data), *windows]

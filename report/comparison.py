@@ -11,13 +11,13 @@ from report.statistics import FEWEST_UNITS, NOTHING, Floats, Interval, bootstrap
 class Comparison(NamedTuple):
     """`effect`: Cliff's delta, or for paired differences the share of units with more minus the share with less."""
 
+    difference: Interval
+    median_difference: Interval
+    effect: float
     treatment_units: int
     control_units: int
     treatment_mean: Interval
     control_mean: Interval
-    difference: Interval
-    median_difference: Interval
-    effect: float
 
     @property
     def relative_difference(self) -> float:
@@ -45,17 +45,18 @@ def compare(treatment: Floats, control: Floats) -> Comparison:
     else:
         mean, control_mean, difference, median_difference = bootstrap(summarise_groups, treatment, control, paired=True)
     effect = cliffs_delta(treated, untreated)
-    return Comparison(len(treated), len(untreated), mean, control_mean, difference, median_difference, effect)
+    units = len(treated), len(untreated)
+    return Comparison(difference, median_difference, effect, *units, mean, control_mean)
 
 
 def compare_within(treatment: Floats, control: Floats) -> Comparison:
     """Paired differences: of units with both values, the difference in each; what differs between units cancels."""
     both = np.isfinite(treatment) & np.isfinite(control)
     differences = treatment[both] - control[both]
-    mean, control_mean = (describe(each[both])[0] for each in (treatment, control))
+    mean, control_mean = (estimate(each[both]) for each in (treatment, control))
     difference, median_difference = describe(differences)
     units, effect = len(differences), float(np.sign(differences).mean()) if len(differences) else np.nan
-    return Comparison(units, units, mean, control_mean, difference, median_difference, effect)
+    return Comparison(difference, median_difference, effect, units, units, mean, control_mean)
 
 
 def describe(values: Floats) -> tuple[Interval, Interval]:
@@ -64,6 +65,11 @@ def describe(values: Floats) -> tuple[Interval, Interval]:
         return NOTHING, NOTHING
     mean, median = bootstrap(lambda drawn, axis=-1: np.stack([drawn.mean(axis), np.median(drawn, axis)]), values)
     return mean, median
+
+
+def estimate(values: Floats) -> Interval:
+    """The mean alone, without an interval."""
+    return NOTHING._replace(estimate=float(values.mean())) if len(values) else NOTHING
 
 
 def subtract(first: Interval, second: Interval) -> Interval:

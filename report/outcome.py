@@ -116,11 +116,14 @@ def compare_persons(persons: pd.DataFrame) -> dict[str, Comparison]:
 
 def make_row(name: str, label: str, comparison: Comparison) -> dict[str, object]:
     """A line of the table; an interval's ends are columns of their own."""
-    row: dict[str, object] = {"attribute": name, "comparison": label}
+    row: dict[str, object] = {"attribute": name, "comparison": label, "verdict": comparison.verdict}
     for key, value in comparison._asdict().items():
-        ends = ("", "_low", "_high")
-        row |= {key + end: each for end, each in zip(ends, value if isinstance(value, Interval) else [value])}  # noqa: B905
-    return row | {"relative_difference": comparison.relative_difference, "verdict": comparison.verdict}
+        row |= (
+            dict(zip((key, f"{key}_low", f"{key}_high"), value, strict=True))
+            if isinstance(value, Interval)
+            else {key: value}
+        )
+    return row | {"relative_difference": comparison.relative_difference}
 
 
 def summarise(outcome: str, row: dict) -> str:

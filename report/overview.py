@@ -46,4 +46,5 @@ def count_models(run: Run) -> pd.DataFrame:
         GROUP BY ALL ORDER BY ALL"""
     )
     cards = [[card.name, card.task.value, card.positive] for card in run.cards.values()]
-    return pd.DataFrame(cards, columns=["model", "task", "positive_label"]).merge(answered, how="left", on="model")
+    described = pd.DataFrame(cards, columns=["model", "task", "positive_label"])
+    return described.merge(answered, how="left", on="model").astype({"photos": "Int64"})

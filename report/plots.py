@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-INK, QUIET, BAR, SECOND, MARK, PALE = "#1b2330", "#566173", "#3f6fd8", "#c2570c", "#9b1c31", "#c4cad4"
+INK, QUIET, BAR, SECOND, MARK, PALE = "#1b2330", "#566173", "#3f6fd8", "#c2570c", "#9b1c31", "#8a94a3"
 SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",  # the same ids in every run

@@ -21,10 +21,10 @@ def describe_answer(
         try:
             cells = read_cells(card, catalog, answer, min_score)
         except (LookupError, ValueError) as error:
-            row["error"] = f"{ErrorKind.MODEL}: {card.name}'s answer does not fit its card: {error}"
+            row.setdefault("error", f"{ErrorKind.MODEL}: {card.name}'s answer does not fit its card: {error}")
             continue
         if cells is None:
-            row["error"] = f"{ErrorKind.MODEL}: {card.name} gave NaN or infinity"
+            row.setdefault("error", f"{ErrorKind.MODEL}: {card.name} gave NaN or infinity")
         row |= cells or {}
     return row
 

@@ -10,7 +10,6 @@ from datetime import timedelta
 from tqdm import tqdm
 
 from scoring.dataset import Counts
-from scoring.errors import ScoringError
 
 TERMINAL_SECONDS, LOG_SECONDS = 0.5, 10.0
 
@@ -47,6 +46,6 @@ class Progress:
         )
 
     def _find_total(self, count: Callable[[], int]) -> None:
-        # Sources that cannot be read end the run itself.
-        with suppress(ScoringError):
+        # Whatever is wrong with the sources, the run itself comes to it and says so.
+        with suppress(Exception):
             self._bar.total = count()

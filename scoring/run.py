@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -29,33 +29,22 @@ OTHERWISE = "choose another folder, or give --restart to begin again"
 FIRST_WAIT_SECONDS = 3.0
 
 
-@dataclass
-class Finished:
-    """The parts that earlier runs wrote. Those with failed rows are made again."""
+def leave_out(batches: Iterable[Batch], parts: dict[int, Part], out: str) -> Iterator[Batch]:
+    """The batches that are still to be scored: those without a finished part, or with failed rows in it.
 
-    out: str
-    parts: dict[int, Part] = field(default_factory=dict)
-
-    @property
-    def counts(self) -> Counts:
-        return sum((part.counts for part in self.parts.values() if not part.counts.failed), Counts())
-
-    def leave_out(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches that are still to be scored.
-
-        Raises:
-            UsageError: the sources have changed since the parts were written.
-        """
-        number = end = 0
-        for batch in batches:
-            part = self.parts.get(batch.number)
-            if part is not None and part.fingerprint != batch.fingerprint():
-                raise UsageError(SOURCES_CHANGED.format(out=self.out, row=batch.first_row))
-            number, end = batch.number, batch.first_row + len(batch.photos)
-            if part is None or part.counts.failed:
-                yield replace(batch, again=part is not None)
-        if self.parts and max(self.parts) > number:
-            raise UsageError(SOURCES_CHANGED.format(out=self.out, row=end))
+    Raises:
+        UsageError: the sources have changed since the parts were written.
+    """
+    number = end = 0
+    for batch in batches:
+        part = parts.get(batch.number)
+        if part is not None and part.fingerprint != batch.fingerprint():
+            raise UsageError(SOURCES_CHANGED.format(out=out, row=batch.first_row))
+        number, end = batch.number, batch.first_row + len(batch.photos)
+        if part is None or part.counts.failed:
+            yield replace(batch, again=part is not None)
+    if parts and max(parts) > number:
+        raise UsageError(SOURCES_CHANGED.format(out=out, row=end))
 
 
 def run(job: Job) -> int:
@@ -78,15 +67,17 @@ def run(job: Job) -> int:
 
 def score(dataset: Dataset, job: Job, catalog: Catalog, carried: pa.Schema) -> int:
     """Exit status."""
-    finished = Finished(job.out, {part.number: part for part in dataset.parts()})
-    batches = finished.leave_out(cut(job.sources.rows(carried)))
-    with Progress(finished.counts, job.sources.count) as progress:
+    parts = {part.number: part for part in dataset.parts()}
+    done = sum((part.counts for part in parts.values() if not part.counts.failed), Counts())
+    batches = leave_out(cut(job.sources.rows(carried)), parts, job.out)
+    with Progress(done, job.sources.count) as progress:
         choose_engine(job)(job, catalog, carried, batches, progress)
     print(f"{progress.summarise()}{job.sources.describe_left_out()}; {job.out}", file=sys.stderr)
     return 1 if progress.counts.failed else 0
 
 
-def choose_engine(job: Job):
+def choose_engine(job: Job) -> Callable[[Job, Catalog, pa.Schema, Iterable[Batch], Progress], None]:
+    """How to score batches: `run_local` or `run_ray`."""
     if job.engine == "ray":
         # Ray is not needed otherwise.
         from scoring.cluster import run_ray

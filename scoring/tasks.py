@@ -68,7 +68,7 @@ def list_columns(card: Card) -> list[tuple[str, pa.DataType]]:
     """
     if card.task not in TASKS:
         raise UsageError(
-            f"{card.name} has task {card.task!r}, which bulk scoring does not know; name others (--outputs)"
+            f"{card.name} has task {str(card.task)!r}, which bulk scoring does not know; name others (--outputs)"
         )
     types = TASKS[card.task].types(card)
     return [(card.name + suffix, pa.list_(each) if card.region else each) for suffix, each in types.items()]
@@ -79,13 +79,14 @@ def read_cells(card: Card, catalog: Catalog, tensors: Tensors, min_score: float 
 
     Of a model that looks at boxes: one cell per box that its detector's column has, null where it did not look.
     """
-    if not is_finite(card, tensors):
+    detector = catalog.cards[card.region.of] if card.region else None
+    if not all(is_finite(each, tensors) for each in (card, detector) if each):
         return None
     names, task = [name for name, _ in list_columns(card)], TASKS[card.task]
     looked = cast(Any, read_result(card, tensors))
-    if card.region is None:
+    if detector is None:
         return dict(zip(names, task.cells(looked, min_score), strict=True))
-    boxes = cast(Detections, read_result(catalog.cards[card.region.of], tensors))
+    boxes = cast(Detections, read_result(detector, tensors))
     results = [looked[box.index] if box.index < len(looked) else None for box in boxes.keep(min_score)]
     rows = [(None,) * len(names) if result is None else task.cells(result, min_score) for result in results]
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}

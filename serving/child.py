@@ -37,7 +37,6 @@ class Child:
     ) -> None:
         self.name = name
         self._dead: dict[str, float] = {}  # process ids of its dead children, with the time when they were first seen
-        self._looked_at = 0.0
         self._notable: deque[str] = deque(maxlen=LOG_LINES_KEPT)
         self._is_notable = is_notable
         self._verbose = verbose
@@ -70,13 +69,9 @@ class Child:
     def require_children(self) -> None:
         """Raise ChildDied when a child of the process has ended and the process does not notice.
 
-        Triton 24.10 waits without end for a stub that died as it started, and answers with errors alone once one was
-        killed later, by the kernel for too much memory for one. Looks once a second.
+        Triton 24.10 waits without end for a stub that died as it started.
         """
         now = time.monotonic()
-        if now - self._looked_at < 1:
-            return
-        self._looked_at = now
         self._dead = {pid: self._dead.get(pid, now) for pid in self.list_children() if is_dead(pid)}
         if any(now - since > NOTICED_WITHIN for since in self._dead.values()):
             raise ChildDied(f"a process that {self.name} started for a model has died", self._explain())

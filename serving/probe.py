@@ -17,40 +17,53 @@ PHOTO = base64.b64decode(
 )
 DEADLINE = 10.0  # seconds in which it answers the photo or, being busy, others
 CALL_TIMEOUT = 5.0
-UNHEALTHY = "is not healthy"  # of a stub that has stopped, for as long as it takes
 NO_ANSWER = ("StatusCode.DEADLINE_EXCEEDED", "StatusCode.UNAVAILABLE")
+# Of a stub that was stopped or killed, by the kernel for too much memory for one. Triton 24.10 starts no other.
+UNHEALTHY = "is not healthy"
 
 
-def require_answers(url: str, require_alive: Callable[[], None]) -> None:
-    """Raise TritonHangs when the ensemble answers neither a tiny photo nor anything else for DEADLINE seconds.
+class Probe:
+    """Asks the ensemble of one Triton server about a tiny photo."""
 
-    A refusal, of a photo for one, is an answer; a full queue, a wait without end and a dead stub are none.
-    `require_alive` is called again and again, as a Triton that ended does not hang.
-    """
-    image = InferInput("IMAGE", [1, 1], "BYTES")
-    image.set_data_from_numpy(np.array([[PHOTO]], dtype=np.object_))
-    end = time.monotonic() + DEADLINE
-    with InferenceServerClient(url) as client:
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._unhealthy = 0  # probes in a row that met a stub that is not healthy
+        self._image = InferInput("IMAGE", [1, 1], "BYTES")
+        self._image.set_data_from_numpy(np.array([[PHOTO]], dtype=np.object_))
+
+    def require_answers(self, require_alive: Callable[[], None]) -> None:
+        """Raise TritonHangs when neither the photo nor anything else is answered for DEADLINE seconds.
+
+        A refusal, of a photo for one, is an answer; a full queue and a wait without end are none. A stub that is not
+        healthy fails its requests alone, but no second probe may meet one. `require_alive` is called again and again,
+        as a Triton that ended does not hang.
+        """
+        end = time.monotonic() + DEADLINE
         try:
-            before = count_answers(client)
-            while time.monotonic() < end:
-                if is_answered(client, image, end - time.monotonic()) or count_answers(client) > before:
-                    return
-                require_alive()
-                time.sleep(0.1)
+            with InferenceServerClient(self._url) as client:
+                before = count_answers(client)
+                while not (self._is_answered(client, end - time.monotonic()) or count_answers(client) > before):
+                    require_alive()
+                    if time.monotonic() > end - 1:
+                        raise TritonHangs(f"Triton has answered nothing for {DEADLINE:g} s")
+                    time.sleep(0.1)
         except InferenceServerException as error:
             require_alive()
             raise TritonHangs(f"Triton does not say what it has answered: {error.message()}") from error
-    raise TritonHangs(f"Triton has answered nothing for {DEADLINE:g} s")
 
-
-def is_answered(client: InferenceServerClient, image: InferInput, seconds: float) -> bool:
-    """Whether the photo is answered, well or badly. Its wait in Triton's queues ends before the call is cut off."""
-    try:
-        client.infer(ENSEMBLE, [image], timeout=int(seconds * 0.8e6), client_timeout=seconds)
-    except InferenceServerException as error:
-        return error.status() not in NO_ANSWER and UNHEALTHY not in str(error)
-    return True
+    def _is_answered(self, client: InferenceServerClient, seconds: float) -> bool:
+        """Whether the photo is answered, well or badly. Its wait in Triton's queues ends before the call is cut off."""
+        try:
+            client.infer(ENSEMBLE, [self._image], timeout=int(seconds * 0.8e6), client_timeout=seconds)
+        except InferenceServerException as error:
+            if UNHEALTHY not in str(error):
+                return error.status() not in NO_ANSWER
+            self._unhealthy += 1
+            if self._unhealthy > 1:
+                raise TritonHangs(f"Triton has lost a process of a model: {error.message()}") from error
+            return True
+        self._unhealthy = 0
+        return True
 
 
 def count_answers(client: InferenceServerClient) -> int:

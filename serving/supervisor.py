@@ -15,7 +15,7 @@ from serving.gateway import GatewayLaunch, gateway_url, is_gateway_ready, prepar
 from serving.installation import find_installation
 from serving.model_control import connect
 from serving.ports import take_ports
-from serving.probe import ENSEMBLE, require_answers
+from serving.probe import ENSEMBLE, Probe
 from serving.repositories import list_models
 from serving.settings import Settings
 from serving.triton import TritonLaunch, prepare_triton, remove_shared_memory
@@ -37,6 +37,7 @@ class Supervisor:
         self._settings = settings
         self._announce = announce
         self._triton: Child
+        self._probe: Probe
         self._triton_stack = ExitStack()
         self._gateway: Child | None = None
         self._models: list[str] = []
@@ -79,6 +80,7 @@ class Supervisor:
         self._triton = self._supervise(self._triton_stack, "Triton", launch, TritonLogFilter())
         with connect(triton_url(self._settings), self._secret) as control:
             self._wait_until(lambda: control.is_ready(self._models), "models")
+        self._probe = Probe(triton_url(self._settings))
         self._ready_at = self._probed_at = time.monotonic()
 
     def _start_gateway(self, stack: ExitStack, listener: socket.socket) -> None:
@@ -113,8 +115,7 @@ class Supervisor:
             self._require_gateway()
             try:
                 self._triton.require_alive()
-                self._triton.require_children()
-                self._probe()
+                self._probe_triton()
             except ServingError as death:
                 self._revive_triton(death)
             if self._reload_requested:
@@ -122,10 +123,10 @@ class Supervisor:
                 self._reload()
             time.sleep(POLL_SECONDS)
 
-    def _probe(self) -> None:
+    def _probe_triton(self) -> None:
         interval = self._settings.probe_interval
         if interval and ENSEMBLE in self._models and time.monotonic() - self._probed_at > interval:
-            require_answers(triton_url(self._settings), self._triton.require_alive)
+            self._probe.require_answers(self._triton.require_alive)
             self._probed_at = time.monotonic()
 
     def _revive_triton(self, death: ServingError) -> None:

@@ -34,6 +34,7 @@ def service(tmp_path_factory) -> Iterator[Service]:
     """`python -m serving` on free ports; the run fails when it does not become ready."""
     log = tmp_path_factory.mktemp("serving") / "log"
     command = [sys.executable, "-m", "serving", "--grpc-port=0", "--metrics-port=0", "--gateway-port=0"]
+    command += ["--probe-interval=0"]  # inferences are counted
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         try:

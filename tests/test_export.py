@@ -89,7 +89,7 @@ def test_heads_are_told_apart(exported, name, end_to_end):
     assert certificate.end_to_end is end_to_end
     assert len(certificate.labels) == 80
     text = (exported[name] / "ensembles" / "postprocess_detection" / "config.pbtxt").read_text()
-    assert f'"{"end_to_end" if end_to_end else "raw"}"' in text
+    assert f'\\"end_to_end\\": {str(end_to_end).lower()}' in text
 
 
 @pytest.mark.parametrize("name", ["boxes", "boxes8", "boxes11"])
