@@ -3,54 +3,18 @@
 import numpy as np
 import pytest
 
-from contract.card import Card, Catalog, Region
+from contract.card import Catalog
 from contract.failure import UnknownTask
-from contract.tasks import IMAGE_SIZE, MAX_DETECTIONS, NO_LABEL, NO_REGION, Task
+from contract.tasks import NO_REGION, Task
 from gateway.answers import TASKS, ObjectFilter, add_detectors, describe_photo, find_not_finite, list_found, read_main
+from gateway.app import create_app
 from gateway.drawing import DRAWERS, Pen, draw_model
 from gateway.schemas import ImageAnswer
-from tests.pictures import gradient
+from gateway.settings import Settings
+from tests.canned import CARDS, FACES, LOOKING, SMALL, VECTOR, CannedTriton, detections, make_row
+from tests.pictures import encode, gradient
 
 ALL = ObjectFilter(None, 100)
-
-
-def card(name, task, **fields):
-    return Card(name, task, version="1", checksum="sha256:0", geometry={}, **fields)
-
-
-def detections(name, *rows):
-    """Tensors of a detector: (box, score, label) best first."""
-    boxes, scores = np.zeros((MAX_DETECTIONS, 4), np.float32), np.zeros(MAX_DETECTIONS, np.float32)
-    labels = np.full(MAX_DETECTIONS, NO_LABEL, np.int32)
-    for number, (box, score, label) in enumerate(rows):
-        boxes[number], scores[number], labels[number] = box, score, label
-    return {f"{name}_boxes": boxes, f"{name}_scores": scores, f"{name}_labels": labels}
-
-
-FACES = card("faces", Task.DETECTION, labels=["face"], min_score=0.4)
-OBJECTS = card("objects", Task.DETECTION, labels=["cup", "dog"])
-SMILING = card("smiling", Task.CLASSIFICATION, labels=["no", "yes"], positive="yes")
-WORDS, TITLE = card("caption", Task.CAPTION), card("title", Task.CAPTION)
-VECTOR = card("vector", Task.EMBEDDING, size=3)
-LOOKING = card("glad", Task.CLASSIFICATION, labels=["no", "yes"], positive="yes", region=Region("faces"))
-CARDS = [FACES, OBJECTS, SMILING, WORDS, TITLE, VECTOR, LOOKING]
-SMALL, LARGE = (0, 0, 10, 10), (20, 20, 60, 60)
-
-
-def make_row(**changes):
-    return {
-        IMAGE_SIZE: np.array([96, 64], np.int32),
-        "smiling": np.array([0.25, 0.75], np.float32),
-        "caption": np.array([b"a cup"], object),
-        "caption_score": np.array([-1.5], np.float32),
-        "title": np.array(["eine schöne Tasse".encode()], object),
-        "title_score": np.array([-2.0], np.float32),
-        "vector": np.array([0.123456789, -1e-9, 12345.678], np.float32),
-        "glad": np.array([[0.9, 0.1], [0.2, 0.8]], np.float32),
-        **detections("faces", (SMALL, 0.9, 0), (LARGE, 0.6, 0), (LARGE, 0.3, 0)),
-        **detections("objects", (LARGE, 0.5, 1), (SMALL, 0.3, 0)),
-        **changes,
-    }
 
 
 def test_every_model_stands_under_its_name():
@@ -125,3 +89,31 @@ def test_a_task_without_a_row_is_refused_by_name(monkeypatch):
     monkeypatch.delitem(TASKS, Task.CAPTION)
     with pytest.raises(UnknownTask, match="caption has task 'caption'"):
         describe_photo(None, make_row(), CARDS, ALL)
+
+
+def post(path):
+    client = create_app(Settings(cache_bytes=0), CannedTriton()).test_client()
+    return client.post(path, data=encode(gradient()), content_type="image/png")
+
+
+def test_a_model_that_is_no_default_is_computed_when_it_is_named():
+    everything = post("/v1/analyze").json
+    assert set(everything["models"]) == {card.name for card in CARDS if card.default}
+    assert "likeness" not in everything["images"][0]["embeddings"]
+    named = post("/v1/analyze?features=likeness").json
+    assert (set(named["models"]), set(named["images"][0]["embeddings"])) == ({"likeness"}, {"likeness"})
+
+
+@pytest.mark.parametrize("path", ["/v1/analyze?features=glad", "/v1/models/glad"])
+def test_a_model_that_looks_at_boxes_answers_with_the_boxes(path):
+    answer = post(path).json
+    assert set(answer["models"]) == {"faces", "glad"}
+    assert [set(each["attributes"]) for each in answer["images"][0]["faces"]] == [{"glad"}] * 2
+
+
+def test_the_short_answer_of_a_model_that_looks_at_boxes_is_that_of_the_largest():
+    assert post("/").json == {"prob_glad": 0.8, "prob_smiling": 0.75}
+
+
+def test_annotate_draws_every_model():
+    assert post("/v1/annotate").status_code == 200

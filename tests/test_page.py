@@ -22,13 +22,12 @@ from werkzeug.exceptions import NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import make_server
 
-from contract.card import Catalog
 from gateway.app import create_app
 from gateway.operations.keys import create_key
 from gateway.settings import Settings
+from tests.canned import CannedTriton
 from tests.conftest import ROOT
 from tests.pictures import encode, gradient
-from tests.test_gateway_answers import CARDS, make_row
 
 SAMPLE = ROOT / "examples" / "sample.jpg"
 PAGE = ROOT / "gateway" / "page"
@@ -77,8 +76,8 @@ def read_body_first(app):
 class OwnGateway:
     """A gateway of a test's own, in this process, that can go away and come back at the same address."""
 
-    def __init__(self, prefix="", **settings):
-        self.app, self._server = create_app(Settings(**settings)), None
+    def __init__(self, prefix="", triton=None, **settings):
+        self.app, self._server = create_app(Settings(**settings), triton), None
         self._mounted = DispatcherMiddleware(NotFound(), {prefix: read_body_first(self.app)})
         self.start()
         self.port = self._server.server_port
@@ -270,22 +269,10 @@ def test_a_photo_is_upright_under_its_boxes(page, tmp_path, format):
     assert page.find_element(By.CSS_SELECTOR, ".picture svg").get_dom_attribute("viewBox") == "0 0 64 96"
 
 
-class CannedTriton:
-    """Stands in for a Triton that serves several models of every task: the bundled ones are one of each."""
-
-    def catalog(self):
-        return Catalog(CARDS)
-
-    def analyze(self, images, *arguments):
-        return [make_row() for _ in images]
-
-
 @pytest.fixture
 def canned(start_gateway):
-    gateway = start_gateway()
-    services = gateway.app.extensions["gateway"]
-    services.triton.catalog, services.triton.analyze = CannedTriton().catalog, CannedTriton().analyze
-    return gateway
+    """A gateway that serves several models of every task."""
+    return start_gateway(triton=CannedTriton())
 
 
 def test_every_model_is_on_the_card(browser, canned):
