@@ -45,13 +45,20 @@ class Graph:
         """The first and the second half of an even batch."""
         return self._node("Split", (value,), 2, {"axis": 0, "num_outputs": 2})
 
-    def finish(self, value: str, name: str, sides: Sequence[int], halve: bool = False) -> onnx.ModelProto:
-        """The network with the one output `name`, FLOAT [N, *sides]; `halve` stores large weights in half precision."""
+    def finish(
+        self, value: str, name: str, sides: Sequence[int], labels: Sequence[str] = (), halve: bool = False
+    ) -> onnx.ModelProto:
+        """The network with the one output `name`, FLOAT [N, *sides]; `halve` stores large weights in half precision.
+
+        `labels` go into the metadata, as ultralytics writes them.
+        """
         self.nodes.append(helper.make_node("Identity", [value], [name]))
         casts = self._halve() if halve else []
         output = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *sides])
         graph = helper.make_graph([*casts, *self.nodes], "network", self.inputs, [output], self.constants)
         network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
+        if labels:
+            helper.set_model_props(network, {"names": str(dict(enumerate(labels)))})
         onnx.checker.check_model(network, full_check=True)
         return network
 

@@ -37,7 +37,7 @@ def convert(path: Path) -> onnx.ModelProto:
     boxes = graph.add("Mean", *merge(graph, boxes, np.float32([-1, 1, 1, 1])))
     scores = graph.add("Min", *merge(graph, scores, np.float32([1])))
     rows = graph.add("Concat", graph.add("Add", boxes, centres()), scores, axis=2)
-    return graph.finish(graph.add("Transpose", rows, perm=[0, 2, 1]), "boxes", [BOX + 1, sum(counts)])
+    return graph.finish(graph.add("Transpose", rows, perm=[0, 2, 1]), "boxes", [BOX + 1, sum(counts)], ["face"])
 
 
 def add_mirrored(graph: Graph, images: str) -> str:

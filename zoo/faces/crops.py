@@ -50,3 +50,8 @@ def longer_sides(boxes: np.ndarray) -> np.ndarray:
 def read_rgb(path: Path) -> np.ndarray:
     """UINT8 [H,W,3], as preprocess decodes it, at full size."""
     return np.asarray(picture.decode(path.read_bytes(), [], 100_000_000, longest=10_000).pixels)
+
+
+def resize(pixels: np.ndarray, side: int) -> np.ndarray:
+    """UINT8 [side,side,3], as the step `regions` does it."""
+    return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR))

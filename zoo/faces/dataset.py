@@ -72,3 +72,9 @@ def find_faces(photos: list[Photo]) -> list[Face]:
             if photo.person or size >= LEAST:
                 faces.append(Face(photo, detector.cut(pixels, box, MARGIN, SIDE), size, rank))
     return faces
+
+
+def close_up(pixels: np.ndarray, margin: float = CLOSE) -> np.ndarray:
+    """The middle of a stored square, as if cut out with another margin."""
+    edge = round(SIDE * (1 - (1 + 2 * margin) / (1 + 2 * MARGIN)) / 2)
+    return pixels[edge : SIDE - edge, edge : SIDE - edge]

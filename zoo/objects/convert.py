@@ -12,12 +12,13 @@ import numpy as np
 import onnx
 
 from zoo import CHECKPOINTS
+from zoo.coco import NAMES
 from zoo.graph import Graph
 from zoo.tfjs import load_graph
 
 SIDE = 416
 STRIDES = (8, 16, 32)
-CLASSES = 80
+CLASSES = len(NAMES)
 BINS = 11  # a side's distance is a distribution over 0 … 10 strides (Generalized Focal Loss, arXiv:2006.04388)
 
 
@@ -38,7 +39,9 @@ def convert(path: Path) -> onnx.ModelProto:
     size = graph.add("Add", left_top, right_bottom)
     shift = graph.add("Mul", graph.add("Sub", right_bottom, left_top), 0.5)
     rows = graph.add("Concat", graph.add("Add", centres(), shift), size, scores, axis=2)
-    return graph.finish(graph.add("Transpose", rows, perm=[0, 2, 1]), "boxes", [4 + CLASSES, sum(counts)], halve=True)
+    return graph.finish(
+        graph.add("Transpose", rows, perm=[0, 2, 1]), "boxes", [4 + CLASSES, sum(counts)], NAMES, halve=True
+    )
 
 
 def measure(graph: Graph, logits: str) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from PIL import Image
 
+from zoo.faces.crops import resize
 from zoo.graph import Graph
 from zoo.tfjs import load_graph, read_weights
 
@@ -28,7 +28,7 @@ def load_human(path: Path) -> Teacher:
     """64x64 grey in [-1,1]; happy is the fourth of seven."""
     graph, outputs = load_graph(path)
     (output,) = outputs
-    session = open_session(graph.finish(outputs and output, "probabilities", [7]).SerializeToString())
+    session = open_session(graph.finish(output, "probabilities", [7]).SerializeToString())
     return lambda faces: run(session, grey(faces, 64)[:, None] / 127.5 - 1)[:, 3]
 
 
@@ -44,7 +44,7 @@ def load_fer(path: Path) -> Teacher:
 def load_face_api(path: Path) -> Teacher:
     """112x112 RGB less its mean; happy is the second of seven."""
     session = open_session(build_face_api(path).SerializeToString())
-    return lambda faces: run(session, resize(faces, 112).transpose(0, 3, 1, 2))[:, 1]
+    return lambda faces: run(session, np.stack([resize(face, 112) for face in faces]).transpose(0, 3, 1, 2))[:, 1]
 
 
 def build_face_api(path: Path):
@@ -95,11 +95,6 @@ def run(session: onnxruntime.InferenceSession, images: np.ndarray) -> np.ndarray
     return np.concatenate([session.run(None, {name: batch})[0] for batch in batches])
 
 
-def resize(faces: np.ndarray, side: int) -> np.ndarray:
-    sized = [Image.fromarray(face).resize((side, side), Image.Resampling.BILINEAR) for face in faces]
-    return np.stack([np.asarray(face) for face in sized])
-
-
 def grey(faces: np.ndarray, side: int) -> np.ndarray:
     """FP32 [N,side,side] in 0 … 255."""
-    return resize(faces, side) @ GREY
+    return np.stack([resize(face, side) for face in faces]) @ GREY
