@@ -12,10 +12,11 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | column -s '#' -t 2>/dev/null || grep '##' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serve ## start Triton and the gateway, and open http://127.0.0.1:8080
-	@exec $(CURDIR)/$(BIN)/python -m serving $(ARGS)
+	@exec "$$PWD/$(BIN)/python" -m serving $(ARGS)
 
 reload: ## have the running service take up new and changed models
-	@pkill -HUP -f '^$(CURDIR)/$(BIN)/python -m serving' || { echo 'No service runs from here: start it with `make serve`.' >&2; exit 1; }
+	@here=$$(printf %s "$$PWD/$(BIN)/python" | sed 's/[][\.*^$$+?(){}|]/\\&/g'); \
+	pkill -HUP -f "^$$here -m serving" || { echo 'No service runs from here: start it with `make serve`.' >&2; exit 1; }
 
 export: $(VENV)/.export ## turn the checkpoints of models.toml into the model repositories
 	@exec $(BIN)/python -m export $(ARGS)
@@ -45,7 +46,17 @@ clean: ## remove the virtual environment and all caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The first interpreter that can serve; if there is none, what each of them lacks.
+define WAYS
+No Python here can run the service; it needs 3.11 or 3.12. There are three ways to one:
+  uv             brings its own: pip install uv (or https://docs.astral.sh/uv), then make again
+  distribution   Debian 12: apt-get install python3.11-venv libpython3.11
+                 Ubuntu 24.04: apt-get install python3.12-venv libpython3.12
+  image          the containers bring theirs: docker-compose.yml
+What is here:
+endef
+export WAYS
+
+# The first interpreter that can serve, else one that uv brings; if there is none, the ways to one and what is lacking.
 $(VENV)/.python:
 	@if [ -x $(BIN)/python ] && $(BIN)/python -m serving.interpreter; then touch $@; exit; fi; \
 	for python in $(PYTHONS); do \
@@ -56,14 +67,17 @@ $(VENV)/.python:
 	  fi; \
 	  reasons="$$reasons$$python: $$reason\n"; \
 	done; \
-	printf 'No Python here can run the service; it needs 3.11 or 3.12.\n%b' "$$reasons" >&2; exit 1
+	if command -v uv >/dev/null && uv venv --quiet --seed --python 3.12 $(VENV) && $(BIN)/python -m serving.interpreter; then \
+	  echo "Using uv's $$($(BIN)/python --version) in $(VENV)"; touch $@; exit; \
+	fi; \
+	printf '%s\n%b' "$$WAYS" "$$reasons" >&2; exit 1
 
 $(VENV)/.serve: requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
 	@echo "Installing $< (the Triton server and the gateway, 150 MB to download, 500 MB on disk; once)"
 	@$(PIP) -r $< && touch $@
 
-$(VENV)/.bench: requirements/bench.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
-	@echo "Installing $< (the service and a profiler; other servers install into .bench/ as they are measured)"
+$(VENV)/.bench: requirements/bench.txt requirements/serve.txt requirements/gateway.txt requirements/scoring.txt | $(VENV)/.python
+	@echo "Installing $< (the service and bulk scoring; other servers install into .bench/ as they are measured)"
 	@$(PIP) -r $< && touch $@ $(VENV)/.serve
 
 $(VENV)/.export: requirements/export.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python

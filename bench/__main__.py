@@ -1,36 +1,38 @@
 """`make bench`: measures the service against the limit of the machine and against what people would use instead.
 
 Runs that are compared take turns, figures are medians over the rounds, and ratios are taken within a round. The tables
-go to bench/README.md. Only ratios of one run mean something on a machine that others use too.
+go to bench/README.md, those of bulk scoring to scoring/README.md. Only ratios of one run mean something on a machine
+that others use too.
 """
 
 import argparse
-import shutil
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.context import Context
+from bench.context import Context, choose_target
 from bench.photos import write_photo
-from bench.report import README, describe_machine, show_verdicts, write_section
-from bench.sections import SECTIONS
+from bench.report import README, SCORING_README, describe_machine, show_verdicts, write_section
+from bench.sections import BULK, ON_REQUEST, SECTIONS, SERVICE
 from bench.service import start_service
 
 
 def main(arguments: Sequence[str]) -> int:
-    options = make_parser().parse_args(arguments)
-    names, began = options.only or list(SECTIONS), time.monotonic()
-    with TemporaryDirectory() as folder, start_service(*choose_target()) as service:
-        context = Context(service, choose_photos(options.photos, Path(folder)), options.seconds, options.rounds)
+    options, began = make_parser().parse_args(arguments), time.monotonic()
+    with TemporaryDirectory() as name, start_service(*choose_target()) as service:
+        folder = Path(name)
+        photos = choose_photos(options.photos, folder)
+        context = Context(service, folder, photos, options.seconds, options.rounds, options.bulk, options.other)
         machine = describe_machine()
-        failed = [name for name in names if not measure(name, context, options.dry)]
-    whole = names == list(SECTIONS)
-    report(
-        "machine", f"{machine} The whole took {(time.monotonic() - began) / 60:.0f} minutes.", options.dry or not whole
-    )
-    report("aims", show_verdicts(context.verdicts), options.dry or not whole)
+        failed = [name for name in options.only if not measure(name, context, options.dry)]
+    machine += f" The whole took {(time.monotonic() - began) / 60:.0f} minutes."
+    # Each README says which run its tables are of, if all of them are of one.
+    is_part, is_part_of_bulk = (not {*sections} <= {*options.only} for sections in (SERVICE, BULK))
+    report("machine", machine, options.dry or is_part)
+    report("aims", show_verdicts(context.verdicts), options.dry or is_part)
+    report("bulk-machine", machine, options.dry or is_part_of_bulk)
     return 1 if failed else 0
 
 
@@ -41,24 +43,28 @@ def measure(name: str, context: Context, dry: bool) -> bool:
         text = SECTIONS[name](context)
     except Exception as error:
         text, done = f"Not measured: {type(error).__name__}: {error}", False
-    report(name, text, dry)
+    report(name, text, dry or name in ON_REQUEST)
     print(f"({name}: {time.monotonic() - started:.0f} s)\n", flush=True)
     return done
 
 
+def report(name: str, text: str, dry: bool) -> None:
+    print(f"## {name}\n\n{text}\n", flush=True)
+    if not dry:
+        write_section(name, text, SCORING_README if name.startswith("bulk-") else README)
+
+
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, help="sections to measure (default: all)")
-    parser.add_argument("--seconds", type=float, default=2.5, help="of each measurement (default: 2.5)")
-    parser.add_argument("--rounds", type=int, default=3, help="of measurements in turns (default: 3)")
-    parser.add_argument("--photos", type=Path, help="folder of JPEG files (default: the sample at 1280×720)")
-    parser.add_argument("--dry", action="store_true", help=f"print only, leave {README.name} as it is")
+    add, whole = parser.add_argument, [*SERVICE, *BULK]
+    add("--only", nargs="+", choices=SECTIONS, default=whole, help="sections to measure (default: all but compare)")
+    add("--seconds", type=float, default=2.5, help="of each measurement (default: 2.5)")
+    add("--rounds", type=int, default=3, help="of measurements in turns (default: 3)")
+    add("--photos", type=Path, help="folder of JPEG files (default: the sample at 1280×720)")
+    add("--bulk", type=int, default=2000, help="photos in the folder that is scored in bulk (default: 2000)")
+    add("--other", type=Path, help="worktree of another commit, for compare")
+    add("--dry", action="store_true", help="print only, leave the READMEs as they are")
     return parser
-
-
-def choose_target() -> list[str]:
-    """On a machine with an NVIDIA GPU, the networks' `cuda` configs."""
-    return ["--model-config-name=cuda"] if shutil.which("nvidia-smi") else []
 
 
 def choose_photos(folder: Path | None, into: Path) -> tuple[str, ...]:
@@ -69,12 +75,6 @@ def choose_photos(folder: Path | None, into: Path) -> tuple[str, ...]:
     if not photos:
         raise ValueError(f"{folder} holds no .jpg file")
     return photos
-
-
-def report(name: str, text: str, dry: bool) -> None:
-    print(f"## {name}\n\n{text}\n", flush=True)
-    if not dry:
-        write_section(name, text)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,25 @@
 """What every section of the bench needs: the running service, the photos, and how long to measure."""
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from bench.client import Plan
 from bench.limit import run_limit
-from bench.load import Measured, Plan, run_load
+from bench.load import Measured, run_load
 from bench.service import Service
-from bench.work import choose_features, choose_outputs, describe_work, read_cards
+from bench.work import choose_cards, describe_work, read_catalog
+from contract.card import Card, list_outputs
 
 Run = Callable[[], Measured]
 SATURATION = 16  # clients that keep two cores busy
+
+
+def choose_target() -> list[str]:
+    """On a machine with an NVIDIA GPU, the networks' `cuda` configs."""
+    return ["--model-config-name=cuda"] if shutil.which("nvidia-smi") else []
 
 
 @dataclass(frozen=True)
@@ -25,15 +34,19 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Context:
-    """`photos`: JPEG files of about a megapixel. `seconds` of each measurement, `rounds` of them in turns.
+    """`folder`: to work in. `photos`: JPEG files of about a megapixel. `seconds` of each measurement, `rounds` of them
+    in turns. `bulk`: photos that are scored in bulk. `other`: another worktree of the project.
 
     Sections note in `verdicts` what became of the aims.
     """
 
     service: Service
+    folder: Path
     photos: tuple[str, ...]
     seconds: float
     rounds: int
+    bulk: int = 2000
+    other: Path | None = None
     verdicts: list[Verdict] = field(default_factory=list)
 
     def expect_at_least(self, aim: str, bound: float, value: float) -> None:
@@ -46,28 +59,34 @@ class Context:
         """The same measurements of another service."""
         return replace(self, service=service)
 
-    def features(self, workload: str) -> list[str]:
-        return choose_features(workload, read_cards())
-
-    def outputs(self, workload: str) -> tuple[str, ...]:
-        return choose_outputs(self.features(workload), read_cards())
+    def cards(self, workload: str) -> list[Card]:
+        return choose_cards(workload, read_catalog())
 
     def work(self, workload: str, accelerated: bool = False) -> dict[str, Any]:
-        return describe_work(self.features(workload), accelerated=accelerated)
+        return describe_work(self.cards(workload), read_catalog(), accelerated)
 
     def limit(self, workload: str, accelerated: bool = False) -> Run:
         return lambda: run_limit(self.work(workload, accelerated), self.photos, self.seconds)
 
-    def grpc(self, workload: str, concurrency: int, **changes: Any) -> Run:
-        return self.ask_for(self.outputs(workload), concurrency, **changes)
+    def ask(self, way: str, workload: str, concurrency: int) -> Run:
+        """By "gRPC", or by the "gateway" with a photo as the body."""
+        if way == "gRPC":
+            return self.grpc(workload, concurrency)
+        return self.gateway("raw", workload, concurrency)
 
-    def ask_for(self, outputs: tuple[str, ...], concurrency: int, **changes: Any) -> Run:
+    def grpc(self, workload: str, concurrency: int, **changes: Any) -> Run:
+        return self.ask_triton(list_outputs(self.cards(workload)), concurrency, **changes)
+
+    def ask_triton(self, outputs: Iterable[str], concurrency: int, **changes: Any) -> Run:
         """Direct gRPC for some of the ensemble's outputs."""
-        wanted = {"outputs": outputs, "parameters": {"outputs": ",".join(outputs)}}
-        return self.load("grpc", self.service.grpc, concurrency, **wanted | changes)
+        return self.load("grpc", self.service.grpc, concurrency, outputs=tuple(outputs), **changes)
 
     def gateway(self, way: str, workload: str, concurrency: int, **changes: Any) -> Run:
-        url = f"{self.service.gateway}/v1/analyze?features={','.join(self.features(workload))}"
+        return self.ask_gateway(way, [card.name for card in self.cards(workload)], concurrency, **changes)
+
+    def ask_gateway(self, way: str, models: Iterable[str], concurrency: int, **changes: Any) -> Run:
+        """The gateway for some of the models."""
+        url = f"{self.service.gateway}/v1/analyze?features={','.join(models)}"
         return self.load(way, url, concurrency, **changes)
 
     def load(self, way: str, url: str, concurrency: int, **changes: Any) -> Run:
@@ -76,9 +95,9 @@ class Context:
         return lambda: run_load(plan)
 
     def measure_in_turns(self, runs: Mapping[str, Run], rounds: int = 0) -> dict[str, list[Measured]]:
-        """Every run in every round, so that all meet the same moods of the machine."""
+        """Every run in every round, in alternating order, so that all meet the same interference."""
         measured: dict[str, list[Measured]] = {name: [] for name in runs}
-        for _ in range(rounds or self.rounds):
-            for name, run in runs.items():
-                measured[name].append(run())
+        for number in range(rounds or self.rounds):
+            for name in list(runs)[:: -1 if number % 2 else 1]:
+                measured[name].append(runs[name]())
         return measured

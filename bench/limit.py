@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.client import read_photos
 from bench.load import Measured
 from bench.pipeline import Pipeline
-from bench.requests import read_photos
 from bench.service import ROOT
 from serving.triton import ALLOCATOR
 

@@ -10,39 +10,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import psutil
 
-from bench.requests import TIMEOUT_SECONDS, WAYS, Refused, read_photos
+from bench.client import TIMEOUT_SECONDS, WAYS, Plan, Refused, read_photos
 from bench.service import ROOT, cpu_seconds
 
 WARM_UP_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Plan:
-    """`way`: grpc, raw, multipart. `url`: host:port for grpc, otherwise the full URL of a route.
-    `outputs`: of the ensemble, for grpc; `parameters` of a gRPC request. `concurrency`: clients.
-
-    `distinct` makes every photo another file, so that no cache knows it; `photos_per_request` is for all but raw.
-    `rate` (requests per second) opens the loop: requests start on time, whatever became of the ones before.
-    `pid`: the service, whose processor time is measured.
-    """
-
-    way: str
-    url: str
-    photos: tuple[str, ...]
-    concurrency: int
-    seconds: float
-    outputs: tuple[str, ...] = ()
-    parameters: dict[str, str] = field(default_factory=dict)
-    model: str = "analyze"
-    distinct: bool = True
-    photos_per_request: int = 1
-    rate: float = 0.0
-    pid: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from bench.input_data import write_input_data
-from bench.perf_analyzer import ANY_WINDOWS, find_perf_analyzer, make_environment
+from bench.perf_analyzer import make_command, make_environment
 from bench.service import SAMPLE, start_service
+from contract.card import Catalog
+from contract.tasks import ENSEMBLE
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,44 +42,29 @@ def main(arguments: Sequence[str]) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """The flags, each with a default that gives a table within a minute."""
     parser = argparse.ArgumentParser(prog="python -m bench.perf", description=__doc__)
-    parser.add_argument(
-        "--model", action="append", help="model to measure, repeatable (default: analyze and a network)"
-    )
-    parser.add_argument("--url", help="gRPC address of a running Triton (default: start one)")
-    parser.add_argument(
-        "--photo", action="append", type=Path, help=f"photo to send, repeatable (default: {SAMPLE.name})"
-    )
-    parser.add_argument("--concurrency", default="1:4:3", help="requests in flight, start:end:step (default: 1:4:3)")
-    parser.add_argument("--batch-size", type=int, default=1, help="photos per request (default: 1)")
-    parser.add_argument(
-        "--window", type=int, default=2000, help="milliseconds that are measured at a time (default: 2000)"
-    )
+    add = parser.add_argument
+    add("--model", action="append", help="model to measure, repeatable (default: analyze and a network)")
+    add("--url", help="gRPC address of a running Triton (default: start one)")
+    add("--photo", action="append", type=Path, help=f"photo to send, repeatable (default: {SAMPLE.name})")
+    add("--concurrency", default="1:4:3", help="requests in flight, start:end:step (default: 1:4:3)")
+    add("--batch-size", type=int, default=1, help="photos per request (default: 1)")
+    add("--window", type=int, default=2000, help="milliseconds that are measured at a time (default: 2000)")
     return parser
 
 
 def choose_models(client: InferenceServerClient) -> list[str]:
-    """`analyze` and the first network among its steps: a network is what takes IMAGES."""
-    for step in read_config(client, "analyze").ensemble_scheduling.step:
-        if [tensor.name for tensor in read_config(client, step.model_name).input] == ["IMAGES"]:
-            return ["analyze", step.model_name]
-    return ["analyze"]
-
-
-def read_config(client: InferenceServerClient, model: str):
-    """The ModelConfig protobuf of a model."""
-    return client.get_model_config(model).config
+    """`analyze` and the first network of "everything"."""
+    catalog = Catalog.from_config(client.get_model_config(ENSEMBLE).config)
+    return [ENSEMBLE, *(card.name for card in catalog.select()[:1])]
 
 
 def measure(model: str, client: InferenceServerClient, url: str, options: argparse.Namespace, directory: Path) -> None:
     """Let perf_analyzer print its table for one model. Raises OSError when it fails."""
-    (tensor,) = read_config(client, model).input
+    (tensor,) = client.get_model_config(model).config.input
     data = write_input_data(tensor, options.photo or [SAMPLE], directory / f"{model}.json")
-    command = [
-        *(find_perf_analyzer(), "-m", model, "-u", url, "-i", "grpc"),
-        *("--input-data", data, "--shape", f"{tensor.name}:{','.join(map(str, tensor.dims))}"),
-        *("-b", str(options.batch_size), "--concurrency-range", options.concurrency, "--percentile", "95"),
-        *("--measurement-interval", str(options.window), *ANY_WINDOWS),
-    ]
+    load = ["-b", str(options.batch_size), "--concurrency-range", options.concurrency]
+    command = [*make_command(model, url, data), *load, "--measurement-interval", str(options.window)]
+    command += ["--percentile", "95"]
     status = subprocess.run(command, env=make_environment(directory), check=False).returncode
     if status:
         raise OSError(f"perf_analyzer failed for {model} with exit status {status}")

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from tritonclient.grpc import InferenceServerClient
@@ -14,8 +13,6 @@ from tritonclient.grpc import InferenceServerClient
 from bench.load import Measured
 from bench.service import Service, cpu_seconds
 
-# On a small busy machine windows never agree within the default 10 %: take the first three as they are.
-ANY_WINDOWS = ("--stability-percentage", "999")
 # perf_analyzer wants these names; the nvidia-pytriton wheel has the libraries under longer ones.
 LIBRARIES = {"libb64.so.0d": "libb64-*.so.0d", "libcudart.so.12": "libcudart-*.so.12*"}
 
@@ -26,38 +23,36 @@ def run_perf_analyzer(model: str, service: Service, data: Path, concurrency: int
     Raises OSError when perf_analyzer fails.
     """
     table = data.with_suffix(".csv")
-    command: Sequence[str | Path] = [
-        *(find_perf_analyzer(), "-m", model, "-u", service.grpc, "-i", "grpc", "--input-data", data, "-f", table),
-        *("--concurrency-range", str(concurrency), "--measurement-interval", "1000", *ANY_WINDOWS, *options),
-    ]
-    requests, used = count_requests(model, service), cpu_seconds(service.process)
+    options = ("--concurrency-range", str(concurrency), "--measurement-interval", "1000", *options)
+    command = [*make_command(model, service.grpc, data), "-f", str(table), *options]
+    images, used = count_images(model, service), cpu_seconds(service.process)
     done = subprocess.run(command, env=make_environment(data.parent), capture_output=True, text=True, check=False)
-    requests, used = count_requests(model, service) - requests, cpu_seconds(service.process) - used
+    images, used = count_images(model, service) - images, cpu_seconds(service.process) - used
     if done.returncode:
         raise OSError(f"perf_analyzer failed for {model}: {(done.stderr or done.stdout).strip()[-300:]}")
     (row,) = csv.DictReader(table.open())
-    return Measured(
-        rate=float(row["Inferences/Second"]),
-        median=float(row["p50 latency"]) / 1000,
-        p99=float(row["p99 latency"]) / 1000,
-        failed=0,
-        cpu=used / requests * 1000,
-    )
+    median, p99 = (float(row[f"{name} latency"]) / 1000 for name in ("p50", "p99"))
+    return Measured(float(row["Inferences/Second"]), median, p99, failed=0, cpu=used / images * 1000)
 
 
-def count_requests(model: str, service: Service) -> int:
-    """Images that a model has answered for."""
-    with InferenceServerClient(service.grpc) as client:
-        return int(client.get_inference_statistics(model).model_stats[0].inference_count)
+def make_command(model: str, url: str, data: Path) -> list[str]:
+    """perf_analyzer on `model` by gRPC, with the photos of `data`.
 
-
-def find_perf_analyzer() -> str:
-    """Path of the program. Raises FileNotFoundError where the tritonclient wheel did not bring it."""
+    Raises FileNotFoundError where the tritonclient wheel did not bring the program.
+    """
     search_path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     program = shutil.which("perf_analyzer", path=search_path)
     if program is None:
         raise FileNotFoundError("there is no perf_analyzer: pip install -r requirements/serve.txt")
-    return program
+    # On a small busy machine windows never agree within the default 10 %: the first three are taken as they are.
+    windows = ("--stability-percentage", "999")
+    return [program, "-m", model, "-u", url, "-i", "grpc", "--input-data", str(data), *windows]
+
+
+def count_images(model: str, service: Service) -> int:
+    """Images that a model has answered for."""
+    with InferenceServerClient(service.grpc) as client:
+        return int(client.get_inference_statistics(model).model_stats[0].inference_count)
 
 
 def make_environment(directory: Path) -> dict[str, str]:

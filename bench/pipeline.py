@@ -1,26 +1,24 @@
 """Decode, networks and postprocessing in one process, with no server: the limit, and what the peers run.
 
 The pixels, boxes and sentences are made by the steps' own code, from `ensembles/`. A description, written by
-`bench.work`, says which networks there are, so that this module needs only numpy, ONNX Runtime and Pillow.
+`bench.work`, says which networks there are, so that this module needs only numpy, ONNX Runtime and the decoders.
 """
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-ROOT = Path(__file__).resolve().parent.parent
-for step in ("preprocess", "postprocess_caption", "postprocess_detection"):
-    sys.path.insert(0, str(ROOT / "ensembles" / step / "1"))
-sys.path.insert(0, str(ROOT / "backends" / "onnxruntime"))
+from contract.pixels import Geometry, load_module, load_step, picture
+from contract.tasks import MAX_DETECTIONS, Task
 
-from boxes import read_end_to_end, read_raw, to_original  # noqa: E402
-from picture import Geometry, Picture, decode  # noqa: E402
-from sentence import read_vocabulary, to_sentence  # noqa: E402
+boxes = load_step("postprocess_detection", "boxes")
+sentence = load_step("postprocess_caption", "sentence")
+regions = load_step("regions", "regions")
+BACKEND = Path(__file__).parents[1] / "backends" / "onnxruntime"
 
 
 class Pipeline:
@@ -28,8 +26,10 @@ class Pipeline:
 
     def __init__(self, work: dict[str, Any], threads: int = 1) -> None:
         self._max_pixels: int = work["max_pixels"]
-        self._networks = [Network(network, threads) for network in work["networks"]]
-        self._geometries = list(dict.fromkeys(network.geometry for network in self._networks))
+        networks = [Network(network, threads) for network in work["networks"]]
+        self._whole = [network for network in networks if network.region is None]
+        self._looking = [network for network in networks if network.region is not None]
+        self._geometries = list(dict.fromkeys(network.geometry for network in self._whole))
 
     @classmethod
     def from_environment(cls) -> "Pipeline":
@@ -37,15 +37,23 @@ class Pipeline:
         return cls(json.loads(Path(os.environ["BENCH_WORK"]).read_text()))
 
     def analyze(self, photo: bytes) -> dict[str, Any]:
-        """What each network sees in an encoded file: probabilities FP32 [labels], a sentence, or boxes with scores
-        and labels."""
-        picture = decode(photo, self._geometries, self._max_pixels)
-        pixels = {geometry: picture.fit(geometry)[np.newaxis] for geometry in self._geometries}
-        return {network.name: network.run(pixels[network.geometry], picture) for network in self._networks}
+        """What each network sees in an encoded file: FP32 [labels] or [D], a sentence, boxes FP32 [K,6], or with a
+        region a list of what it sees in each box."""
+        longest = picture.UPRIGHT_SIDE if self._looking else 0
+        decoded = picture.decode(photo, self._geometries, self._max_pixels, longest)
+        pixels = {geometry: decoded.fit(geometry)[np.newaxis] for geometry in self._geometries}
+        found: dict[str, Any] = {
+            network.name: network.run(pixels[network.geometry], decoded) for network in self._whole
+        }
+        if self._looking:
+            upright = decoded.shrink(longest)
+            found |= {each.name: each.look(upright, decoded, found[each.of]) for each in self._looking}
+        return found
 
     def answer(self, photo: bytes) -> dict[str, Any]:
-        """The same, ready for JSON; objects with a score of 0.25 and more, as the gateway tells them."""
-        return {name: to_json(value) for name, value in self.analyze(photo).items()}
+        """The same, ready for JSON; without the boxes that the gateway leaves out."""
+        found = self.analyze(photo)
+        return {each.name: each.to_json(found[each.name]) for each in [*self._whole, *self._looking]}
 
 
 class Network:
@@ -53,43 +61,65 @@ class Network:
 
     def __init__(self, description: dict[str, Any], threads: int) -> None:
         self.name: str = description["name"]
+        self.of: str = description["of"]
         self.geometry = Geometry(**description["geometry"])
-        self._description = description
-        self._vocabulary = read_vocabulary(Path(description["vocabulary"])) if description["task"] == "caption" else []
+        self.region: Any = make_region(description["region"]) if description["region"] else None
+        self.task = Task(description["task"])
+        self._head, self._min_score = description["head"], description["min_score"]
+        if self.task is Task.CAPTION:
+            self._vocabulary = sentence.read_vocabularies(Path(description["vocabulary"]))[self.name]
         self._session = open_network(Path(description["path"]), description["accelerated"], threads)
-        self.run = getattr(self, f"_run_{description['task']}")
+        self.run = {
+            Task.CLASSIFICATION: self._read_numbers,
+            Task.EMBEDDING: self._read_numbers,
+            Task.CAPTION: self._read_sentence,
+            Task.DETECTION: self._read_boxes,
+        }[self.task]
 
-    def _run_classification(self, pixels: np.ndarray, picture: Picture) -> np.ndarray:
+    def _read_numbers(self, pixels: np.ndarray, decoded: Any) -> np.ndarray:
         return self._session.run(None, {"IMAGES": pixels})[0][0]
 
-    def _run_caption(self, pixels: np.ndarray, picture: Picture) -> tuple[str, float]:
+    def _read_sentence(self, pixels: np.ndarray, decoded: Any) -> tuple[str, float]:
         tokens, score = self._session.run(["TOKENS", "SCORE"], {"IMAGES": pixels})
-        return to_sentence(tokens[0], self._vocabulary), float(score[0, 0])
+        return sentence.to_sentence(tokens[0], self._vocabulary), float(score[0, 0])
 
-    def _run_detection(self, pixels: np.ndarray, picture: Picture) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        predictions = self._session.run(None, {"IMAGES": pixels})[0][0]
-        head, floor, iou = (self._description[key] for key in ("head", "score_floor", "iou"))
-        found = read_raw(predictions, floor, iou) if head == "raw" else read_end_to_end(predictions, floor)
-        boxes = to_original(found.boxes, self.geometry.transform(*picture.size))
-        return boxes, found.scores, found.labels
+    def _read_boxes(self, pixels: np.ndarray, decoded: Any) -> np.ndarray:
+        predictions, head = self._session.run(None, {"IMAGES": pixels})[0][0], self._head
+        if head["end_to_end"]:
+            found = boxes.read_end_to_end(predictions, head["score_floor"], MAX_DETECTIONS)
+        else:
+            found = boxes.read_raw(predictions, head["score_floor"], head["iou"], MAX_DETECTIONS)
+        original = boxes.to_original(found.boxes, self.geometry.transform(*decoded.size))
+        return np.column_stack([original, found.scores, found.labels])
+
+    def look(self, upright: np.ndarray, decoded: Any, rows: np.ndarray) -> list[np.ndarray]:
+        """What the network says about each box that it looks at, all in one batch."""
+        scale = np.array([upright.shape[1], upright.shape[0]] * 2) / (decoded.size * 2)
+        crops = [self.region.crop(upright, rows[index, :4] * scale) for index in self.region.choose(rows)]
+        return list(self._session.run(None, {"IMAGES": np.stack(crops)})[0]) if crops else []
+
+    def to_json(self, value: Any) -> Any:
+        """The network's result as JSON has it."""
+        if self.region is not None:
+            return [each.tolist() for each in value]
+        if self.task is Task.CAPTION:
+            return {"text": value[0], "score": value[1]}
+        if self.task is Task.DETECTION:
+            return value[value[:, 4] >= self._min_score].tolist()
+        return value.tolist()
+
+
+def make_region(described: dict[str, Any]) -> Any:
+    """From what the step's config says."""
+    chosen = {key: described[key] for key in ("margin", "most", "min_score", "label")}
+    return regions.Region(**chosen, width=described["geometry"]["width"], height=described["geometry"]["height"])
 
 
 def open_network(path: Path, accelerated: bool, threads: int) -> Any:
     """The network on `threads` threads for each photo, by ONNX Runtime or by what accelerates it in the service."""
     if accelerated:
-        from openvino_network import OpenVinoNetwork  # not in the environments of the peers
-
-        return OpenVinoNetwork(path, len(os.sched_getaffinity(0)))
+        openvino_network = load_module(BACKEND / "openvino_network.py")  # not in the environments of the peers
+        return openvino_network.OpenVinoNetwork(path, len(os.sched_getaffinity(0)))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 3
     return onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-
-
-def to_json(value: Any) -> Any:
-    """One network's result as JSON has it."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if len(value) == 2:
-        return {"text": value[0], "score": value[1]}
-    found = [each.tolist() for each in value]
-    return [[*box, score, label] for box, score, label in zip(*found, strict=True) if score >= 0.25]

@@ -16,7 +16,7 @@ from bench.context import Verdict
 from bench.load import Measured
 from bench.service import ROOT
 
-README = ROOT / "bench" / "README.md"
+README, SCORING_README = ROOT / "bench" / "README.md", ROOT / "scoring" / "README.md"
 COLUMNS = ("photos/s", "median ms", "p99 ms", "CPU ms per photo", "failed")
 
 

@@ -7,11 +7,16 @@ from tritonclient.grpc import InferenceServerClient
 
 from bench.bulk import Bulk
 from bench.report import make_table
+from contract.tasks import ENSEMBLE
 
 GOALS = {"5 million photos a day": (5e6, 24.0), "a backlog of 1 billion in 30 days": (1e9, 720.0)}
 CORES_PER_MACHINE = 32
 # Cores that are kept busy all day: the rest is for failures, reloads and uneven work.
 USED = 0.7
+HEAD = (
+    *("photos/s", "per core", "Triton's CPU ms per photo", "scorer's CPU ms per photo"),
+    *("kB to Triton per photo", "dataset bytes per photo", "peak MB"),
+)
 
 
 def measure_steps(url: str) -> list[tuple[str, float]]:
@@ -22,7 +27,7 @@ def measure_steps(url: str) -> list[tuple[str, float]]:
     steps = [
         (each.name, sum(batch.compute_infer.ns for batch in each.batch_stats) / each.inference_count / 1e6)
         for each in statistics
-        if each.inference_count and each.name != "analyze"
+        if each.inference_count and each.name != ENSEMBLE
     ]
     return sorted(steps, key=lambda step: -step[1])
 
@@ -32,30 +37,8 @@ def describe_scale(
 ) -> str:
     """`costs`: seconds of the service's processor time per photo, by workload; `size`: bytes of a photo."""
     cores = len(os.sched_getaffinity(0))
-    rows = [
-        [
-            workload,
-            bulk.rate,
-            bulk.rate / cores,
-            costs[workload] * 1000,
-            bulk.cpu / bulk.photos * 1000,
-            size / 1e3,
-            bulk.dataset_bytes / bulk.photos,
-            bulk.peak / 1e6,
-        ]
-        for workload, bulk in bulks.items()
-    ]
-    head = [
-        "",
-        "photos/s",
-        "per core",
-        "Triton's CPU ms per photo",
-        "scorer's CPU ms per photo",
-        "kB to Triton per photo",
-        "dataset bytes per photo",
-        "peak MB",
-    ]
-    measured = make_table(head, rows)
+    rows = [[workload, *describe(bulk, costs[workload], size, cores)] for workload, bulk in bulks.items()]
+    measured = make_table(["", *HEAD], rows)
     slowest = make_table(["step", "ms per photo"], [[name, milliseconds] for name, milliseconds in steps])
     plans = [
         [f"{goal}, {workload}", *plan(bulk, size, photos, hours, cores)]
@@ -64,6 +47,12 @@ def describe_scale(
     ]
     columns = ["", "cores", f"machines of {CORES_PER_MACHINE}", "hours", "network MB/s", "photos TB", "dataset GB"]
     return "\n\n".join([measured, slowest, make_table(columns, plans)])
+
+
+def describe(bulk: Bulk, cost: float, size: float, cores: int) -> list[object]:
+    """Cells of HEAD."""
+    costs = cost * 1000, bulk.cpu / bulk.photos * 1000
+    return [bulk.rate, bulk.rate / cores, *costs, size / 1e3, bulk.dataset_bytes / bulk.photos, bulk.peak / 1e6]
 
 
 def plan(bulk: Bulk, size: float, photos: float, hours: float, cores: int) -> list[object]:

@@ -1,114 +1,56 @@
-"""Measures bulk scoring: `python -m bench.scoring`. The tables go to scoring/README.md.
+"""Bulk scoring: sections of the bench whose tables stand in scoring/README.md."""
 
-Runs that are compared take turns. Only ratios of one run mean something on a machine that others use too.
-"""
-
-import argparse
-import re
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from tempfile import TemporaryDirectory
 
-from bench.__main__ import choose_target
 from bench.bulk import DISTINCT, Bulk, run_bulk, write_photos
-from bench.report import describe_machine, make_table, write_section
+from bench.context import Context, choose_target
+from bench.input_data import write_input_data
+from bench.perf_analyzer import run_perf_analyzer
+from bench.report import make_table
 from bench.scale import describe_scale, measure_steps
-from bench.service import ROOT, SAMPLE, Service, cpu_seconds, start_service
-from bench.work import ATTRIBUTES, ENSEMBLES, WORKLOADS, choose_features, read_cards, read_config
+from bench.service import cpu_seconds, start_service
+from bench.work import ATTRIBUTES, ENSEMBLES, EVERYTHING, WORKLOADS, read_catalog, read_config
+from contract.tasks import ENSEMBLE
 
-README = ROOT / "scoring" / "README.md"
 KILLS = 3
-MEMORY_LIMIT = 300
+LARGER = 10  # times as many photos, for the memory
 # Every second of the distinct ones, so that they are as large on average as all are.
 PERF_PHOTOS = slice(0, DISTINCT, 2)
-# Photos in a request (0: as many as the ensemble takes) and requests in flight, of which perf_analyzer's best counts.
-PERF_POINTS = ((1, 8), (1, 16), (0, 2), (0, 4), (0, 6))
+LIMIT_HEAD = "photos", "seconds", "perf_analyzer would need", "ratio", "rows", "sources", "broken", "failed", "peak MB"
 
 
-@dataclass(frozen=True)
-class Bench:
-    """A running service, a folder to work in, and how much is measured."""
-
-    service: Service
-    folder: Path
-    originals: tuple[Path, ...]
-    photos: int
-    many: int
-    rounds: int
-
-    def write(self, count: int) -> Path:
-        """A folder of `count` photos, the same for all sections."""
-        folder = self.folder / f"photos-{count}"
-        return folder if folder.exists() else write_photos(folder, count, self.originals)
-
-    def score(self, name: str, count: int, workload: str, kills: int = 0, endpoint: str = "") -> Bulk:
-        outputs = choose_features(workload, read_cards())
-        out = self.folder / f"out-{name}"
-        return run_bulk(self.write(count), out, endpoint or self.service.grpc, outputs, kills)
+def write(context: Context, count: int) -> Path:
+    """A folder of `count` photos, the same for all sections."""
+    folder = context.folder / f"photos-{count}"
+    return folder if folder.exists() else write_photos(folder, count, [Path(photo) for photo in context.photos])
 
 
-def main(arguments: Sequence[str]) -> int:
-    options = make_parser().parse_args(arguments)
-    originals = tuple(sorted(options.originals.glob("*.jpg"))) if options.originals else (SAMPLE,)
-    with TemporaryDirectory() as folder, start_service("--no-gateway", *choose_target()) as service:
-        bench = Bench(service, Path(folder), originals, options.photos, options.many, options.rounds)
-        report("machine", describe_machine(), options.dry)
-        for name in options.only or SECTIONS:
-            report(name, SECTIONS[name](bench), options.dry)
-    return 0
+def score(
+    context: Context, name: str, workload: str, count: int = 0, kills: int = 0, endpoint: str = "", number: int = 0
+) -> Bulk:
+    models = [card.name for card in context.cards(workload)]
+    out = context.folder / f"out-{name}-{workload}-{number}"
+    return run_bulk(write(context, count or context.bulk), out, endpoint or context.service.grpc, models, kills)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench.scoring", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, help="sections to measure (default: all)")
-    parser.add_argument("--photos", type=int, default=2000, help="in the folder that is scored (default: 2000)")
-    parser.add_argument("--many", type=int, default=20000, help="in the larger folder (default: 20000)")
-    parser.add_argument("--rounds", type=int, default=1, help="of measurements in turns (default: 1)")
-    parser.add_argument("--originals", type=Path, help="folder of JPEG files to resample (default: the sample)")
-    parser.add_argument("--dry", action="store_true", help="print only, leave scoring/README.md as it is")
-    return parser
-
-
-def report(name: str, text: str, dry: bool) -> None:
-    print(f"## {name}\n\n{text}\n", flush=True)
-    if not dry:
-        write_section(name, text, README)
-
-
-def measure_limit(bench: Bench) -> str:
+def measure_bulk_limit(context: Context) -> str:
     """The scorer against perf_analyzer's best on `analyze`, with and without being killed on the way."""
-    rates = {point: run_perf(bench, *point) for point in PERF_POINTS}
+    largest = read_catalog().max_batch_size
+    # Photos in a request and requests in flight, of which perf_analyzer's best counts.
+    points = [(1, 8), (1, 16), (largest, 2), (largest, 4), (largest, 6)]
+    rates = {point: run_perf(context, *point) for point in points}
     best = max(rates, key=lambda point: rates[point])
     rows = []
-    for number in range(bench.rounds):
-        # Each run against the measurements before and after it: a machine's moods change within minutes.
-        around = [run_perf(bench, *best)]
+    for number in range(context.rounds):
+        # Each run against the measurements before and after it: interference changes within minutes.
+        around = [run_perf(context, *best)]
         for name, kills in (("uninterrupted", 0), (f"killed {KILLS} times", KILLS)):
-            bulk = bench.score(f"limit-{number}-{kills}", bench.photos, WORKLOADS[-1], kills)
-            around.append(run_perf(bench, *best))
+            bulk = score(context, f"limit-{kills}", EVERYTHING, kills=kills, number=number)
+            around.append(run_perf(context, *best))
             rows.append(describe_bulk(name, bulk, mean(around[-2:])))
-    head = [
-        "",
-        "photos",
-        "seconds",
-        "perf_analyzer would need",
-        "ratio",
-        "rows",
-        "sources",
-        "broken",
-        "failed",
-        "peak MB",
-    ]
-    listed = ", ".join(f"{name_point(*point)} {rate:.0f}" for point, rate in rates.items())
-    return f"{make_table(head, rows)}\n\nperf_analyzer's photos per second, to find its best: {listed}."
-
-
-def name_point(batch_size: int, concurrency: int) -> str:
-    return f"{concurrency} × {batch_size or largest_batch()}"
+    listed = ", ".join(f"{concurrency} × {batch} {rate:.0f}" for (batch, concurrency), rate in rates.items())
+    return f"{make_table(['', *LIMIT_HEAD], rows)}\n\nperf_analyzer's photos per second, to find its best: {listed}."
 
 
 def describe_bulk(name: str, bulk: Bulk, rate: float) -> list[object]:
@@ -117,61 +59,42 @@ def describe_bulk(name: str, bulk: Bulk, rate: float) -> list[object]:
     return [name, bulk.photos, bulk.seconds, needed, bulk.seconds / needed, *counts, bulk.peak / 1e6]
 
 
-def largest_batch() -> int:
-    """Photos in one request to the ensemble."""
-    return read_config(ENSEMBLES / "analyze").max_batch_size
-
-
-def run_perf(bench: Bench, batch_size: int, concurrency: int) -> float:
+def run_perf(context: Context, batch_size: int, concurrency: int) -> float:
     """perf_analyzer's photos per second on `analyze`, with the same photos."""
-    photos = sorted(bench.write(bench.photos).iterdir())[PERF_PHOTOS]
-    command = [sys.executable, "-m", "bench.perf", "--model", "analyze", "--url", bench.service.grpc]
-    command += ["--batch-size", str(batch_size or largest_batch()), "--concurrency", str(concurrency)]
-    command += [word for photo in photos for word in ("--photo", str(photo))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    (rate,) = re.findall(r"^Concurrency: \d+, throughput: ([\d.]+)", done.stdout, re.MULTILINE)
-    return float(rate)
+    data, (tensor,) = context.folder / "bulk.json", read_config(ENSEMBLES / ENSEMBLE).input
+    if not data.exists():
+        write_input_data(tensor, sorted(write(context, context.bulk).iterdir())[PERF_PHOTOS], data)
+    return run_perf_analyzer(ENSEMBLE, context.service, data, concurrency, "-b", str(batch_size)).rate
 
 
-def measure_memory(bench: Bench) -> str:
+def measure_bulk_memory(context: Context) -> str:
     """Peak memory of the scorer by size of the source."""
     rows = []
-    for count in (bench.photos, bench.many):
-        bulk = bench.score(f"memory-{count}", count, ATTRIBUTES)
+    for count in (context.bulk, LARGER * context.bulk):
+        bulk = score(context, f"memory-{count}", ATTRIBUTES, count)
         rows.append([f"{count:,} photos, attributes", bulk.rate, bulk.rows, bulk.sources, bulk.peak / 1e6])
     return make_table(["", "photos/s", "rows", "sources", "peak MB"], rows)
 
 
-def measure_scale(bench: Bench) -> str:
+def measure_bulk_scale(context: Context) -> str:
     """Rates, costs and what a large number of photos would take."""
     bulks, costs = {}, {}
     for workload in WORKLOADS:
-        before = cpu_seconds(bench.service.process)
-        bulks[workload] = bench.score(f"scale-{workload}", bench.photos, workload)
-        costs[workload] = (cpu_seconds(bench.service.process) - before) / bench.photos
-    size = mean(photo.stat().st_size for photo in bench.write(bench.photos).iterdir())
-    return describe_scale(bulks, costs, size, measure_steps(bench.service.grpc))
+        before = cpu_seconds(context.service.process)
+        bulks[workload] = score(context, "scale", workload)
+        costs[workload] = (cpu_seconds(context.service.process) - before) / context.bulk
+    size = mean(photo.stat().st_size for photo in write(context, context.bulk).iterdir())
+    return describe_scale(bulks, costs, size, measure_steps(context.service.grpc))
 
 
-def measure_replicas(bench: Bench) -> str:
+def measure_bulk_replicas(context: Context) -> str:
     """One and two Triton servers on this machine's cores, in turns."""
     rows = []
     with start_service("--no-gateway", *choose_target()) as second:
-        both = f"{bench.service.grpc},{second.grpc}"
-        for number in range(bench.rounds):
+        both = f"{context.service.grpc},{second.grpc}"
+        for number in range(context.rounds):
             for workload in WORKLOADS:
-                one = bench.score(f"one-{workload}-{number}", bench.photos, workload)
-                two = bench.score(f"two-{workload}-{number}", bench.photos, workload, endpoint=both)
+                one = score(context, "one", workload, number=number)
+                two = score(context, "two", workload, endpoint=both, number=number)
                 rows.append([workload, one.rate, two.rate, two.rate / one.rate])
     return make_table(["", "1 replica, photos/s", "2 replicas, photos/s", "ratio"], rows)
-
-
-SECTIONS: dict[str, Callable[[Bench], str]] = {
-    "limit": measure_limit,
-    "memory": measure_memory,
-    "scale": measure_scale,
-    "replicas": measure_replicas,
-}
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

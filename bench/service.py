@@ -38,8 +38,8 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 
 @contextmanager
-def start_service(*arguments: str) -> Iterator[Service]:
-    """Start, wait until ready, stop.
+def start_service(*arguments: str, root: Path = ROOT) -> Iterator[Service]:
+    """Start what lies in `root`, wait until ready, stop.
 
     Raises:
         OSError: the service did not start.
@@ -47,7 +47,7 @@ def start_service(*arguments: str) -> Iterator[Service]:
     ports = ("--grpc-port=0", "--metrics-port=0", "--gateway-port=0")
     command = [sys.executable, "-m", "serving", *ports, *arguments]
     # The gateway logs to stderr; what was wrong with a start is there too.
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         urls = read_urls(process)
         yield Service(urls["Triton gRPC"], urls.get("Gateway", ""), psutil.Process(process.pid))
@@ -59,7 +59,7 @@ def start_service(*arguments: str) -> Iterator[Service]:
 def read_urls(process: subprocess.Popen) -> dict[str, str]:
     """The addresses that serving prints, by name, once everything is ready."""
     assert process.stdout is not None
-    urls = {}
+    urls: dict[str, str] = {}
     for line in process.stdout:
         if line.startswith("serving: ready"):
             return urls

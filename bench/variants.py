@@ -64,7 +64,3 @@ def run_in_python(config: model_config_pb2.ModelConfig) -> None:
 def repository_options(folder: Path) -> list[str]:
     """What makes `serving` serve the copies."""
     return [f"--model-repository={folder / repository.name}" for repository in (NETWORKS, ENSEMBLES)]
-
-
-def is_network(config: model_config_pb2.ModelConfig) -> bool:
-    return bool(config.backend == "onnxruntime")

@@ -1,6 +1,7 @@
 """What the service does, read from the configs that it is served with, for `bench.pipeline`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from bench.service import ROOT
+from contract.card import Card, Catalog
+from contract.tasks import ENSEMBLE, Task
 
 NETWORKS, ENSEMBLES = ROOT / "model_repository", ROOT / "ensembles"
 ATTRIBUTES, EVERYTHING = "attributes", "everything"
@@ -19,63 +22,54 @@ def read_config(folder: Path) -> model_config_pb2.ModelConfig:
     return text_format.Parse((folder / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
 
 
-def read_cards(ensembles: Path = ENSEMBLES) -> dict[str, dict[str, Any]]:
-    """The card of each model, by name, as `analyze` carries them."""
-    parameters = read_config(ensembles / "analyze").parameters
-    return {name: json.loads(value.string_value) for name, value in sorted(parameters.items())}
+def read_catalog() -> Catalog:
+    """The models that `analyze` serves."""
+    return Catalog.from_config(read_config(ENSEMBLES / ENSEMBLE))
 
 
-def list_networks(networks: Path = NETWORKS) -> list[str]:
+def list_networks() -> list[str]:
     """The networks of the repository, by name."""
-    return sorted(path.parent.name for path in networks.glob("*/config.pbtxt"))
+    return sorted(path.parent.name for path in NETWORKS.glob("*/config.pbtxt"))
 
 
-def choose_features(workload: str, cards: dict[str, dict[str, Any]]) -> list[str]:
-    """Names of the models that a workload asks for."""
-    return [name for name, card in cards.items() if workload == EVERYTHING or card["task"] == "classification"]
+def choose_cards(workload: str, catalog: Catalog) -> list[Card]:
+    """The models that a workload asks for: the classifiers, or all; without those that must be asked for by name."""
+    return [card for card in catalog.select() if workload == EVERYTHING or card.task is Task.CLASSIFICATION]
 
 
-def choose_outputs(features: list[str], cards: dict[str, dict[str, Any]]) -> tuple[str, ...]:
-    """The ensemble's outputs for these models, and the size, which the gateway always asks for."""
-    return ("IMAGE_SIZE", *(output for name in features for output in cards[name]["outputs"]))
-
-
-def describe_work(
-    features: list[str], networks: Path = NETWORKS, ensembles: Path = ENSEMBLES, accelerated: bool = False
-) -> dict[str, Any]:
+def describe_work(cards: Sequence[Card], catalog: Catalog, accelerated: bool = False) -> dict[str, Any]:
     """The description that `bench.pipeline.Pipeline` takes. `accelerated`: with the accelerators of the configs; it is
     ONNX Runtime alone otherwise."""
-    cards = read_cards(ensembles)
-    preprocess = read_config(ensembles / "preprocess").parameters
-    detection = read_config(ensembles / "postprocess_detection").parameters
-    decoding = {
-        "head": detection["head"].string_value,
-        "score_floor": float(detection["score_floor"].string_value),
-        "iou": float(detection["iou"].string_value),
-        "vocabulary": str(ensembles / "postprocess_caption" / "1" / "vocabulary.json"),
-    }
+    max_pixels = read_config(ENSEMBLES / "preprocess").parameters["max_pixels"].string_value
+    # Whoever looks at regions needs the boxes of a detector.
+    needed = {card.region.of for card in cards if card.region} | {card.name for card in cards}
+    networks = [describe_network(card, accelerated) for card in catalog.select(needed)]
+    return {"max_pixels": int(max_pixels), "networks": networks}
+
+
+def describe_network(card: Card, accelerated: bool) -> dict[str, Any]:
+    """The file that is served, and what is made of its outputs."""
     return {
-        "max_pixels": int(preprocess["max_pixels"].string_value),
-        "networks": [
-            {
-                "name": name,
-                "task": card["task"],
-                "geometry": card["geometry"],
-                "path": find_network(networks, name, card),
-                "accelerated": accelerated and has_accelerator(read_config(networks / name)),
-            }
-            | decoding
-            for name, card in cards.items()
-            if name in features
-        ],
+        "name": card.name,
+        "task": card.task,
+        "geometry": card.geometry,
+        "path": str(NETWORKS / card.name / card.version / "model.onnx"),
+        "accelerated": accelerated and has_accelerator(read_config(NETWORKS / card.name)),
+        "min_score": card.min_score,
+        "head": read_parameter("postprocess_detection", "heads").get(card.name),
+        "vocabulary": str(ENSEMBLES / "postprocess_caption" / "1" / "vocabularies.json"),
+        "of": card.region and card.region.of,
+        "region": read_parameter("regions", "models").get(card.name),
     }
+
+
+def read_parameter(step: str, name: str) -> dict[str, Any]:
+    """What a step is told about each of its models; nothing where no model needs the step."""
+    if not (ENSEMBLES / step / "config.pbtxt").exists():
+        return {}
+    return json.loads(read_config(ENSEMBLES / step).parameters[name].string_value)
 
 
 def has_accelerator(config: model_config_pb2.ModelConfig) -> bool:
     """Whether OpenVINO computes the network on the CPU."""
     return bool(config.optimization.execution_accelerators.cpu_execution_accelerator)
-
-
-def find_network(networks: Path, name: str, card: dict[str, Any]) -> str:
-    """The ONNX file that is served."""
-    return str(networks / name / card["version"] / "model.onnx")

@@ -5,6 +5,8 @@ COPY requirements/gateway.txt /tmp/gateway.txt
 RUN pip install --no-cache-dir -r /tmp/gateway.txt
 
 WORKDIR /service
+COPY contract contract
+COPY ensembles/preprocess ensembles/preprocess
 COPY gateway gateway
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 

@@ -4,7 +4,7 @@ ARG TRITON_RELEASE=26.10
 FROM nvcr.io/nvidia/tritonserver:${TRITON_RELEASE}-py3
 
 COPY requirements/gateway.txt /tmp/gateway.txt
-RUN grep -E '^(numpy|Pillow|tritonclient)' /tmp/gateway.txt > /tmp/triton.txt \
+RUN grep -E '^(numpy|Pillow|pi-heif|tritonclient|pydantic)' /tmp/gateway.txt > /tmp/triton.txt \
     && PIP_BREAK_SYSTEM_PACKAGES=1 pip3 install --no-cache-dir -r /tmp/triton.txt
 
 RUN mkdir -p /var/cache/tensorrt && chown 1000:1000 /var/cache/tensorrt

@@ -132,16 +132,14 @@ READERS: dict[Task, Callable[[Card, list[np.ndarray]], Any]] = {
 }
 
 
-def read_result(card: Card, row: Tensors) -> Result:
-    """What a model says about a photo."""
-    return READERS[card.task](card, [row[name] for name in card.outputs])
-
-
-def read_regions(card: Card, row: Tensors) -> list[Result | None]:
-    """What a model with a region says about each box of its detector, in the detector's order; None where it did not
-    look."""
-    tensor = row[card.outputs[0]]
-    return [None if (values == NO_REGION).all() else READERS[card.task](card, [values]) for values in tensor]
+def read_result(card: Card, row: Tensors) -> Result | list[Result | None]:
+    """What a model says about a photo; with a region, about each box of its detector in the detector's order, None
+    where it did not look."""
+    tensors = [row[name] for name in card.outputs]
+    read = READERS[card.task]
+    if card.region is None:
+        return read(card, tensors)
+    return [None if (values == NO_REGION).all() else read(card, [values]) for values in tensors[0]]
 
 
 def is_finite(card: Card, row: Tensors) -> bool:

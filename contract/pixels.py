@@ -30,6 +30,8 @@ def load_step(step: str, name: str) -> ModuleType:
     return load_module(ENSEMBLES / step / "1" / f"{name}.py")
 
 
+load_step("preprocess", "geometry")  # which picture imports
 picture = load_step("preprocess", "picture")
 BadImage = picture.BadImage
 Geometry = picture.Geometry
+open_upright = picture.open_upright

@@ -37,9 +37,14 @@ class Mode(StrEnum):
 
 
 class Resample(StrEnum):
-    """How a photo is scaled. `bilinear` is slower: it needs a large JPEG decoded in full."""
+    """How a photo is scaled, in the words of `ensembles/preprocess/1/geometry.py`.
+
+    `nearest` and `bilinear` are slower: they need a large JPEG decoded in full.
+    """
 
     ANTIALIAS = "antialias"
+    BICUBIC = "bicubic"
+    NEAREST = "nearest"
     BILINEAR = "bilinear"
 
 
@@ -83,7 +88,8 @@ class Entry(BaseModel):
 class GeometryEntry(Entry):
     """How a photo is fitted to the network; sizes in pixels. `resize`: the shorter side before a center_crop.
 
-    `resample`: `antialias` as Pillow and torchvision scale, or `bilinear` as OpenCV, TensorFlow and ultralytics do.
+    `resample`: `antialias` is what Keras' `load_img` and torchvision call bilinear, `bicubic` theirs and timm's,
+    `nearest` the default of `load_img`; `bilinear` is OpenCV's, TensorFlow's and ultralytics'.
     """
 
     mode: Mode
@@ -177,7 +183,7 @@ class Model(Entry):
     checkpoint: Path
     factory: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] | None = None
     output: str | None = None
-    labels: Annotated[list[str], Field(min_length=2)] | None = None
+    labels: Annotated[list[str], Field(min_length=1)] | None = None
     positive: str | None = None
     geometry: GeometryEntry
     pixels: Pixels = Pixels()

@@ -1,26 +1,23 @@
 """GPU variants of the networks: Triton's own `configs/<target>.pbtxt`, chosen with `--model-config-name`.
 
-`cuda` is ONNX Runtime on the GPU with its TensorRT accelerator, which builds engines as it loads; `tensorrt` serves
-plans that were built before, on the same machine. Both read the same version of the same network.
+`cuda` is ONNX Runtime on the GPU with its TensorRT accelerator and is written with every export; `tensorrt` serves
+plans that were built on the same machine before. Both read the same version of the same network.
 """
 
-import json
-from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 
 from tritonclient.grpc import model_config_pb2 as pb
 
+from contract.tasks import Task
 from export.certificate import Certificate, network_checksum
 from export.configs import network_config, to_text, write_text
-from export.entry import Model, Precision
+from export.entry import Model
 from export.errors import TargetError
-from export.tensorrt import build_plan, tensorrt_version
-from serving.errors import InstallationError
-from serving.fingerprint import FINGERPRINT, PLAN, read_fingerprint
+from export.tensorrt import build_plan, profile
 
+PLAN = "model.plan"
 ENGINE_CACHE = "/var/cache/tensorrt"  # a volume in docker-compose.yml
-ACCELERATOR_PRECISION = {Precision.FP32: "FP32", Precision.FP16: "FP16", Precision.INT8: "INT8"}
 
 
 class Target(StrEnum):
@@ -33,14 +30,22 @@ def config_path(networks: Path, name: str, target: Target) -> Path:
 
 
 def cuda_config(model: Model, certificate: Certificate) -> pb.ModelConfig:
-    """The CPU's config on one GPU, with the accelerator's engines kept between starts."""
+    """The CPU's config on one GPU, with engines that are built before the model is ready and kept between starts.
+
+    There is no word of precision: TensorRT 11 takes the network's own.
+    """
     config = _on_gpu(network_config(model, certificate))
-    accelerator = config.optimization.execution_accelerators.gpu_execution_accelerator.add(name="tensorrt")
-    accelerator.parameters["precision_mode"] = ACCELERATOR_PRECISION[model.precision]
-    accelerator.parameters["trt_engine_cache_enable"] = "1"
-    accelerator.parameters["trt_engine_cache_path"] = f"{ENGINE_CACHE}/{model.name}"
-    accelerator.parameters["trt_timing_cache_enable"] = "1"
-    accelerator.parameters["trt_timing_cache_path"] = ENGINE_CACHE
+    parameters = config.optimization.execution_accelerators.gpu_execution_accelerator.add(name="tensorrt").parameters
+    parameters["trt_engine_cache_enable"] = "1"
+    # ONNX Runtime does not look at weights: a retrained network would be served with the engine of the former one.
+    parameters["trt_engine_cache_path"] = f"{ENGINE_CACHE}/{model.name}-{certificate.network.split(':')[-1][:12]}"
+    parameters["trt_timing_cache_enable"] = "1"
+    parameters["trt_timing_cache_path"] = ENGINE_CACHE
+    # A decoder's Loop may stay outside of TensorRT, and ONNX Runtime then refuses a profile of the first input alone.
+    if model.task is not Task.CAPTION:
+        for name, shapes in profile(_shape(model), certificate.max_batch_size).items():
+            parameters[f"trt_profile_{name}_shapes"] = shapes
+    _warm_up(config, model, certificate.max_batch_size)
     return config
 
 
@@ -62,6 +67,18 @@ def _on_gpu(config: pb.ModelConfig) -> pb.ModelConfig:
     return config
 
 
+def _warm_up(config: pb.ModelConfig, model: Model, largest_batch: int) -> None:
+    """Engines are built by the first request of a shape: by Triton itself, before it says that the model is ready."""
+    for batch in sorted({1, largest_batch}):
+        images = config.model_warmup.add(name=f"batch of {batch}", batch_size=batch).inputs["IMAGES"]
+        images.data_type, images.zero_data = pb.TYPE_UINT8, True
+        images.dims[:] = _shape(model)
+
+
+def _shape(model: Model) -> tuple[int, int, int]:
+    return model.geometry.height, model.geometry.width, 3
+
+
 def write_target(target: Target, model: Model, certificate: Certificate, version: int, networks: Path) -> None:
     """Write a target's config, for tensorrt after building the plan.
 
@@ -69,31 +86,22 @@ def write_target(target: Target, model: Model, certificate: Certificate, version
         TargetError: the plan cannot be built here.
     """
     if target is Target.TENSORRT:
-        write_plan(model, certificate, networks / model.name / str(version), networks)
+        write_plan(model, certificate, networks / model.name / str(version))
         config = tensorrt_config(model, certificate, version)
     else:
         config = cuda_config(model, certificate)
     write_text(config_path(networks, model.name, target), to_text(config))
 
 
-def write_plan(model: Model, certificate: Certificate, folder: Path, networks: Path) -> None:
-    """model.plan beside the certified model.onnx, with the fingerprint of the machine that serving checks."""
+def write_plan(model: Model, certificate: Certificate, folder: Path) -> None:
+    """model.plan beside the certified model.onnx."""
     if certificate.network != network_checksum(folder):
         raise TargetError(f"{folder / 'model.onnx'}: is not the file that was certified; export {model.name} again")
-    shape = (model.geometry.height, model.geometry.width, 3)
-    version = tensorrt_version()
-    plan = build_plan(folder / "model.onnx", shape, certificate.max_batch_size, networks / ".tensorrt-timing-cache")
-    try:
-        fingerprint = replace(read_fingerprint(), tensorrt=version)
-    except InstallationError as error:
-        raise TargetError(str(error)) from error
-    (folder / PLAN).write_bytes(plan)
-    write_text(folder / FINGERPRINT, json.dumps(asdict(fingerprint), indent=2) + "\n")
+    build_plan(folder / "model.onnx", _shape(model), certificate.max_batch_size, folder / PLAN)
 
 
 def refresh_targets(model: Model, certificate: Certificate, version: int, networks: Path) -> None:
     """After an export: bring cuda's config up to date, and drop one of tensorrt whose plan is of another version."""
-    if config_path(networks, model.name, Target.CUDA).is_file():
-        write_target(Target.CUDA, model, certificate, version, networks)
+    write_target(Target.CUDA, model, certificate, version, networks)
     if not (networks / model.name / str(version) / PLAN).is_file():
         config_path(networks, model.name, Target.TENSORRT).unlink(missing_ok=True)

@@ -1,1 +1,1 @@
-"""The REST gateway: multipart uploads in, Triton gRPC calls out, JSON back. It only translates."""
+"""The gateway: uploads in, gRPC to Triton, JSON out. `operations/` holds what runs beside that."""

@@ -4,7 +4,7 @@ import argparse
 import sys
 import textwrap
 
-from gateway.keys import create_key
+from gateway.operations.keys import create_key
 from gateway.settings import CONFIG, list_settings
 
 

@@ -1,99 +1,175 @@
-"""From Triton's tensors to the JSON that clients get."""
+"""From Triton's tensors to the JSON that clients get: one row of `TASKS` per task."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 
-from gateway.catalog import Model
-from gateway.problems import Problem
-from gateway.triton import Tensors
+from contract.answer import (
+    Classification,
+    Detections,
+    Embedding,
+    Result,
+    Sentence,
+    Tensors,
+    is_finite,
+    read_result,
+    read_size,
+)
+from contract.card import Card, Catalog
+from contract.failure import UnknownTask
+from contract.tasks import Task
 
-SIZE = "IMAGE_SIZE"
-# What was found in a photo: pairs of model and label.
+# Pairs of model and label.
 Found = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which objects are told: of `labels` (None for all) and at least `min_score`, the best `max_objects`."""
+class ObjectFilter:
+    """Which objects an answer has: of `labels` (None for all) and at least `min_score` (None for the model's own), the
+    best `max_objects` of each detector."""
 
-    min_score: float
+    min_score: float | None
     max_objects: int
     labels: frozenset[str] | None = None
 
 
-def describe_result(filename: str | None, result: Tensors | Problem, models: list[Model], filter: Filter) -> dict:
-    """The answer for one photo, or why there is none."""
-    if isinstance(result, Problem):
-        return {"filename": filename, "problem": result.to_dict()}
-    return describe_image(filename, result, models, filter)
+@dataclass(frozen=True)
+class TaskAnswer:
+    """How the models of a task stand in the answer for a photo: under the model's name, in `section` if there is one.
+
+    `describe`: result to JSON. `list_labels`: the labels that such JSON says were found, for metrics.
+    """
+
+    section: str | None
+    describe: Callable[[Any, ObjectFilter], Any]
+    list_labels: Callable[[Any], list[str]]
 
 
-def list_found(image: dict, models: list[Model]) -> Found:
+def describe_photo(filename: str | None, row: Tensors, cards: Sequence[Card], shown: ObjectFilter) -> dict:
+    """The answer for one photo.
+
+    Raises:
+        UnknownTask: names a model whose task has no row in `TASKS`.
+    """
+    width, height = read_size(row)
+    photo: dict = {"filename": filename, "width": width, "height": height}
+    for card in cards:
+        task = find_task(card)
+        place = photo.setdefault(task.section, {}) if task.section else photo
+        result = read_main(card, row, cards)
+        place[card.name] = None if result is None else task.describe(result, shown)
+    for card in cards:
+        if card.region:
+            describe_regions(card, row, photo[card.region.of], shown)
+    return remove_indices(photo, cards)
+
+
+def describe_regions(card: Card, row: Tensors, objects: list[dict], shown: ObjectFilter) -> None:
+    """Write what a model with a region says about each of a detector's `objects` into them; null where it did not
+    look."""
+    task, results = find_task(card), read_result(card, row)
+    assert isinstance(results, list)
+    for each in objects:
+        result = results[each["index"]] if each["index"] < len(results) else None
+        each.setdefault(task.section, {})[card.name] = None if result is None else task.describe(result, shown)
+
+
+def remove_indices(photo: dict, cards: Sequence[Card]) -> dict:
+    """Without the objects' rows in the tensors, which are nobody's business outside."""
+    for card in cards:
+        if card.task is Task.DETECTION:
+            for each in photo[card.name]:
+                del each["index"]
+    return photo
+
+
+def read_main(card: Card, row: Tensors, cards: Sequence[Card]) -> Result | None:
+    """What a model says about a photo; with a region, about the largest box that it looked at, None without one."""
+    result = read_result(card, row)
+    if not isinstance(result, list):
+        return result
+    detector = next(each for each in cards if card.region and each.name == card.region.of)
+    boxes = row[detector.outputs[0]]
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).tolist()
+    looked = [(area, each) for area, each in zip(areas, result, strict=False) if each]
+    return max(looked, key=itemgetter(0), default=(0, None))[1]
+
+
+def add_detectors(cards: Sequence[Card], catalog: Catalog) -> list[Card]:
+    """The models, and the detectors at whose boxes some of them look."""
+    names = {card.name for card in cards} | {card.region.of for card in cards if card.region}
+    return catalog.select(names)
+
+
+def list_found(photo: dict, cards: Sequence[Card]) -> Found:
     """What an answer says was found."""
-    detector = next((model.name for model in models if model.task == "detection"), "")
-    attributes = [(name, attribute["label"]) for name, attribute in image.get("attributes", {}).items()]
-    return attributes + [(detector, found["label"]) for found in image.get("objects", [])]
+    found: Found = []
+    for card in cards:
+        task = find_task(card)
+        described = (photo.get(task.section, {}) if task.section else photo).get(card.name)
+        if described is not None:
+            found += [(card.name, label) for label in task.list_labels(described)]
+    return found
 
 
-def list_likeliest(tensors: Tensors, classifiers: list[Model]) -> Found:
-    """The likeliest label of each classifier."""
-    return [(model.name, model.labels[int(tensors[model.name].argmax())]) for model in classifiers]
+def find_not_finite(row: Tensors, cards: Sequence[Card]) -> str | None:
+    """Name of the first model that gave NaN or infinity, which JSON does not know."""
+    return next((card.name for card in cards if not is_finite(card, row)), None)
 
 
-def describe_image(filename: str | None, tensors: Tensors, models: list[Model], filter: Filter) -> dict:
-    """The answer for one photo."""
-    width, height = tensors[SIZE].tolist()
-    image: dict = {"filename": filename, "width": width, "height": height}
-    for model in models:
-        if model.task == "classification":
-            image.setdefault("attributes", {})[model.name] = describe_attribute(model, tensors[model.name])
-        elif model.task == "caption":
-            image["caption"] = describe_caption(tensors)
-        elif model.task == "detection":
-            image["objects"] = describe_objects(model, tensors, filter)
-    return image
+def describe_classification(result: Classification, _: ObjectFilter) -> dict:
+    by_label = dict(zip(result.card.labels, map(round_float, result.probabilities.tolist()), strict=True))
+    return {"label": result.label, "probability": by_label[result.label], "probabilities": by_label}
 
 
-def describe_attribute(model: Model, probabilities: np.ndarray) -> dict:
-    """`probabilities` FP32 [labels]."""
-    by_label = dict(zip(model.labels, map(to_number, probabilities.tolist()), strict=True))
-    label = model.labels[int(probabilities.argmax())]
-    return {"label": label, "probability": by_label[label], "probabilities": by_label}
+def describe_sentence(result: Sentence, _: ObjectFilter) -> dict:
+    return {"text": result.text, "score": round_float(result.score)}
 
 
-def positive_probability(model: Model, probabilities: np.ndarray) -> float:
-    """The one number that stands for a classifier."""
-    return to_number(probabilities[model.labels.index(model.positive or model.labels[-1])])
-
-
-def describe_caption(tensors: Tensors) -> dict:
-    """CAPTION BYTES [1] and CAPTION_SCORE FP32 [1], a log-probability."""
-    return {"text": tensors["CAPTION"][0].decode(), "score": to_number(tensors["CAPTION_SCORE"][0])}
-
-
-def describe_objects(model: Model, tensors: Tensors, filter: Filter) -> list[dict]:
-    """Boxes in pixels of the upright photo; DETECTION_* come sorted, best first."""
-    scores, numbers = tensors["DETECTION_SCORES"], tensors["DETECTION_LABELS"]
-    kept = (numbers >= 0) & (scores >= filter.min_score)
-    if filter.labels is not None:
-        kept &= np.isin(numbers, [model.labels.index(label) for label in filter.labels if label in model.labels])
+def describe_detections(result: Detections, shown: ObjectFilter) -> list[dict]:
+    """`index`: the row in the tensors, until regions are described."""
+    kept = result.keep(shown.min_score, shown.max_objects, shown.labels)
     return [
-        {
-            "label": model.labels[numbers[row]],
-            "score": to_number(scores[row]),
-            "box": describe_box(tensors["DETECTION_BOXES"][row]),
-        }
-        for row in np.flatnonzero(kept)[: filter.max_objects]
+        {"label": each.label, "score": round_float(each.score), "box": describe_box(each.box), "index": each.index}
+        for each in kept
     ]
 
 
-def describe_box(xyxy: np.ndarray) -> dict:
-    left, top, right, bottom = (float(value) for value in xyxy)
+def describe_box(xyxy: tuple[float, float, float, float]) -> dict:
+    """Pixels of the upright photo."""
+    left, top, right, bottom = xyxy
     sides = {"x": left, "y": top, "width": right - left, "height": bottom - top}
     return {name: round(value, 1) for name, value in sides.items()}
 
 
-def to_number(value: float | np.floating) -> float:
+def describe_embedding(result: Embedding, _: ObjectFilter) -> list[float]:
+    """Six significant digits: as many as float32 has."""
+    return [float(f"{value:.6g}") for value in result.values.tolist()]
+
+
+def positive_probability(result: Result | None) -> float:
+    """The one number that stands for a classifier; a photo without a box to look at does not show it."""
+    return round_float(result.positive) if isinstance(result, Classification) else 0.0
+
+
+def round_float(value: float) -> float:
     """Six decimals: more would only be noise of float32."""
-    return round(float(value), 6)
+    return round(value, 6)
+
+
+TASKS: dict[Task, TaskAnswer] = {
+    Task.CLASSIFICATION: TaskAnswer("attributes", describe_classification, lambda described: [described["label"]]),
+    Task.CAPTION: TaskAnswer(None, describe_sentence, lambda described: []),
+    Task.DETECTION: TaskAnswer(None, describe_detections, lambda described: [each["label"] for each in described]),
+    Task.EMBEDDING: TaskAnswer("embeddings", describe_embedding, lambda described: []),
+}
+
+
+def find_task(card: Card) -> TaskAnswer:
+    """Raises UnknownTask where the gateway has no row for the model's task."""
+    if card.task not in TASKS:
+        raise UnknownTask(card.name, card.task.value)
+    return TASKS[card.task]

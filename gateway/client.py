@@ -7,6 +7,7 @@ import io
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 
     Photo = str | Path | bytes | Image
 
-SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm"])
+FORMATS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "hif", "jp2", "ppm"]
+SUFFIXES = frozenset(f".{name}" for name in FORMATS)
+ORIENTATION_TAG = 0x0112  # EXIF's
+PNG_MODES = frozenset(["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B"])
+UNWRITABLE = {"HSV": "RGB", "La": "LA", "RGBa": "RGBA"}  # modes that no file has, and what they are sent as
 RETRIED = frozenset({429, 503})
 LONGEST_WAIT = 120.0  # seconds; a service that wants to be left alone for longer is an error
 
@@ -46,25 +51,39 @@ class Attribute:
 
 
 @dataclass(frozen=True)
+class Caption:
+    """A captioner's sentence; `score` is its log-probability."""
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
 class FoundObject:
-    """Label, score in [0, 1], and the box (x, y, width, height) in pixels of the upright photo."""
+    """Label, score in [0, 1], and the box (x, y, width, height) in pixels of the upright photo.
+
+    `attributes` and `embeddings`: what other models say about the box, by name; None where they did not look.
+    """
 
     label: str
     score: float
     box: tuple[float, float, float, float]
+    attributes: dict[str, Attribute | None] = field(default_factory=dict)
+    embeddings: dict[str, list[float] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What is in one photo. `error` says why there is nothing; `seconds` is the time that its request took."""
+    """What is in one photo, by the models' names. `error` says why there is nothing; `seconds` is the time that its
+    request took. An attribute or embedding is None where its model looks at boxes and there are none."""
 
     name: str
     width: int = 0
     height: int = 0
-    attributes: dict[str, Attribute] = field(default_factory=dict)
-    caption: str | None = None
-    caption_score: float | None = None
-    objects: list[FoundObject] = field(default_factory=list)
+    attributes: dict[str, Attribute | None] = field(default_factory=dict)
+    captions: dict[str, Caption] = field(default_factory=dict)
+    objects: dict[str, list[FoundObject]] = field(default_factory=dict)
+    embeddings: dict[str, list[float] | None] = field(default_factory=dict)
     error: str | None = None
     seconds: float = 0.0
 
@@ -88,7 +107,7 @@ class Client:
         self._http.close()
 
     def models(self) -> list[dict[str, Any]]:
-        """Task, labels, version, geometry and checksum of every model."""
+        """The card of every model: name, task, labels, version, geometry, checksum and more."""
         cards: list[dict[str, Any]] = self._send("GET", "/v1/models")["models"]
         return cards
 
@@ -159,16 +178,36 @@ class Client:
 
 
 def read_photo(photo: "Photo") -> bytes:
-    """The bytes of a photo; a PIL image is sent as PNG, which loses nothing."""
+    """The bytes of a photo."""
     if isinstance(photo, bytes):
         return photo
     if isinstance(photo, str | Path):
         return Path(photo).read_bytes()
     if hasattr(photo, "save"):
-        output = io.BytesIO()
-        photo.save(output, "PNG")
-        return output.getvalue()
+        return encode_picture(photo)
     raise TypeError(f"a photo is a path, bytes or a PIL image, not {type(photo).__name__}")
+
+
+def encode_picture(picture: "Image") -> bytes:
+    """A PIL image as PNG, or as TIFF in modes that PNG lacks: both lose nothing. Its orientation goes along as EXIF."""
+    from PIL.Image import Exif
+
+    picture.load()  # Pillow turns TIFF files here, and forgets how they lay
+    plain = picture.convert(UNWRITABLE.get(picture.mode, picture.mode)).copy()
+    plain.info = {key: value for key, value in picture.info.items() if key == "transparency"}
+    exif, output = Exif(), io.BytesIO()
+    exif[ORIENTATION_TAG] = read_orientation(picture)
+    plain.save(output, "PNG" if plain.mode in PNG_MODES else "TIFF", exif=exif)
+    return output.getvalue()
+
+
+def read_orientation(picture: "Image") -> int:
+    """1 to 8; 1, which is upright, where the picture does not say, or not in words that Pillow can read."""
+    try:
+        orientation = picture.getexif().get(ORIENTATION_TAG, 1)
+    except Exception:  # Pillow raises nearly anything on broken EXIF
+        return 1
+    return int(orientation) if orientation in range(1, 9) else 1
 
 
 def name_of(photo: "Photo") -> str:
@@ -195,28 +234,38 @@ def read_detail(response: httpx.Response) -> str:
 
 
 def parse_image(name: str, image: dict[str, Any], seconds: float) -> Result:
-    """One entry of the answer's `images`."""
-    caption = image.get("caption", {})
+    """One entry of the answer's `images`. Lists beside its own members are a detector's, sentences a captioner's."""
     return Result(
         name=name,
         width=image["width"],
         height=image["height"],
-        attributes={key: Attribute(**value) for key, value in image.get("attributes", {}).items()},
-        caption=caption.get("text"),
-        caption_score=caption.get("score"),
-        objects=[
-            FoundObject(
-                each["label"], each["score"], tuple(each["box"][side] for side in ("x", "y", "width", "height"))
-            )
-            for each in image.get("objects", [])
-        ],
+        attributes=parse_attributes(image),
+        captions={key: Caption(**value) for key, value in image.items() if isinstance(value, dict) and "text" in value},
+        objects={key: list(map(parse_object, value)) for key, value in image.items() if isinstance(value, list)},
+        embeddings=image.get("embeddings", {}),
         seconds=seconds,
     )
 
 
+def parse_attributes(described: dict[str, Any]) -> dict[str, Attribute | None]:
+    """The attributes of a photo or of an object."""
+    return {name: value and Attribute(**value) for name, value in described.get("attributes", {}).items()}
+
+
+def parse_object(found: dict[str, Any]) -> FoundObject:
+    left, top, width, height = (found["box"][side] for side in ("x", "y", "width", "height"))
+    return FoundObject(
+        label=found["label"],
+        score=found["score"],
+        box=(left, top, width, height),
+        attributes=parse_attributes(found),
+        embeddings=found.get("embeddings", {}),
+    )
+
+
 def to_frame(results: Iterable[Result]) -> "pandas.DataFrame":
-    """One row per photo: name, width, height, a column per label of each classifier, caption, the number of objects
-    per label, error, seconds."""
+    """One row per photo: name, width, height, a column per label of each classifier, per captioner, per detector with
+    the number of its objects, per label of those, per embedding; error, seconds."""
     import pandas
 
     return pandas.DataFrame([to_row(result) for result in results])
@@ -226,8 +275,9 @@ def to_row(result: Result) -> dict[str, Any]:
     """The row of one photo."""
     row: dict[str, Any] = {"name": result.name, "width": result.width, "height": result.height}
     for name, attribute in result.attributes.items():
-        row |= {f"{name}: {label}": value for label, value in attribute.probabilities.items()}
-    row |= {"caption": result.caption, "objects": len(result.objects)}
-    for found in result.objects:
-        row[f"objects: {found.label}"] = row.get(f"objects: {found.label}", 0) + 1
-    return row | {"error": result.error, "seconds": result.seconds}
+        row |= {f"{name}: {label}": value for label, value in (attribute.probabilities if attribute else {}).items()}
+    row |= {name: caption.text for name, caption in result.captions.items()}
+    for name, objects in result.objects.items():
+        row[name] = len(objects)
+        row |= {f"{name}: {label}": count for label, count in Counter(found.label for found in objects).items()}
+    return row | result.embeddings | {"error": result.error, "seconds": result.seconds}

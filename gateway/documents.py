@@ -14,7 +14,7 @@ from gateway.uploads import FIELD
 INFO = Info(
     title="Image detection",
     version="1.0.0",
-    description="Send a photo, get back what is in it: attributes, one sentence, and the objects with their boxes.",
+    description="Send a photo, get back what is in it: attributes, a sentence, objects with their boxes, embeddings.",
 )
 SECURITY_SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -48,11 +48,11 @@ BODY: dict[str, Any] = {
 PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Image detection: API</title>
-<rapi-doc spec-url="/openapi.json" load-fonts="false" regular-font="system-ui, sans-serif"
+<rapi-doc spec-url="openapi.json" load-fonts="false" regular-font="system-ui, sans-serif"
   mono-font="ui-monospace, monospace" theme="light" primary-color="#3b49df" render-style="view" show-header="false"
   schema-style="table"
   allow-server-selection="false" sort-endpoints-by="none"></rapi-doc>
-<script src="/docs/rapidoc-min.js"></script>
+<script src="docs/rapidoc-min.js"></script>
 </html>
 """
 # RapiDoc writes its styles into the page.

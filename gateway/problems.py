@@ -10,22 +10,25 @@ Problem
 ├── NotAnImage        422  a file that cannot be decoded
 ├── Overloaded        503  a queue is full or Triton is away; Retry-After says when to come again
 ├── DeadlineExceeded  504  no answer within the request's deadline
-└── ServerError       500  a fault of ours; the log tells the rest under the request's id
+├── NotFinite         500  a network gave NaN or infinity for a photo
+├── UnsupportedTask   500  a served model has a task that the gateway does not know; the detail names both
+└── ServerError       500  a fault of ours; the log has the rest under the request's id
 
 Flask's and Flask-Limiter's own (404, 405, 413, 429) get the same form.
 """
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 
-import grpc
-from flask import Flask, Response, g, json
+from flask import Flask, Response, json
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from contract.failure import BadPhoto, Broken, ContractError, Expired, Unavailable, UnknownModel, UnknownTask
+from gateway.operations.request_context import context
+
 log = logging.getLogger("gateway")
-PREPROCESS = "preprocess: "
-EXPIRED = "Request timeout expired"  # in one of Triton's queues
 
 
 class Problem(Exception):
@@ -85,32 +88,38 @@ class ServerError(Problem):
     """Logged with the request's id; the client is told the id alone."""
 
     def __init__(self, cause: BaseException) -> None:
-        request_id = g.visit.request_id
+        request_id = context().request_id
         log.error("request %s failed", request_id, exc_info=cause)
         super().__init__(f"the service failed; its log knows this as {request_id}")
 
 
-# The one table from gRPC to HTTP. INVALID_ARGUMENT is here only for what the preprocess step refuses.
-BY_CODE: dict[grpc.StatusCode, tuple[type[Problem], str]] = {
-    grpc.StatusCode.UNAVAILABLE: (Overloaded, "the inference server is busy or away; try again soon"),
-    grpc.StatusCode.RESOURCE_EXHAUSTED: (Overloaded, "the inference server is out of resources; try again soon"),
-    grpc.StatusCode.NOT_FOUND: (Overloaded, "the models are not loaded; try again soon"),
-    grpc.StatusCode.DEADLINE_EXCEEDED: (DeadlineExceeded, "no answer within the deadline"),
-    grpc.StatusCode.CANCELLED: (DeadlineExceeded, "the request was given up before an answer came"),
+class NotFinite(Problem):
+    def __init__(self, model: str) -> None:
+        super().__init__(f"model {model} gave no finite numbers for this photo")
+
+
+class UnsupportedTask(Problem):
+    """Logged: whoever runs the service must update the gateway."""
+
+    def __init__(self, error: ContractError) -> None:
+        log.error("%s", error)
+        super().__init__(str(error))
+
+
+# The one table from the contract's failures to HTTP.
+BY_FAILURE: dict[type[ContractError], Callable[[ContractError], Problem]] = {
+    UnknownModel: lambda error: BadRequest(str(error)),
+    UnknownTask: UnsupportedTask,
+    BadPhoto: lambda error: NotAnImage(str(error)),
+    Unavailable: lambda _: Overloaded("the inference server is busy or away; try again soon"),
+    Expired: lambda _: DeadlineExceeded("no answer within the deadline"),
+    Broken: ServerError,
 }
 
 
-def from_grpc(error: grpc.RpcError) -> Problem:
-    """The problem that a failed Triton call means for the client."""
-    code, details = error.code(), error.details() or ""
-    if code is grpc.StatusCode.INVALID_ARGUMENT and PREPROCESS in details:
-        return NotAnImage(details.partition(PREPROCESS)[2])
-    if code is grpc.StatusCode.UNAVAILABLE and EXPIRED in details:
-        code = grpc.StatusCode.DEADLINE_EXCEEDED
-    if code in BY_CODE:
-        kind, detail = BY_CODE[code]
-        return kind(detail)
-    return ServerError(error)
+def to_problem(error: ContractError) -> Problem:
+    """The problem that a failure means for the client."""
+    return BY_FAILURE[type(error)](error)
 
 
 def describe(status: HTTPStatus, detail: str) -> dict:
@@ -127,6 +136,10 @@ def make_response(body: dict, headers: dict[str, str]) -> Response:
     return Response(text, body["status"], headers, content_type="application/problem+json")
 
 
+def respond_to_failure(error: ContractError) -> Response:
+    return respond(to_problem(error))
+
+
 def respond_to_http(error: HTTPException) -> Response:
     """Flask's own refusals: 404, 405, 413 and others."""
     status = HTTPStatus(error.code or 500)
@@ -136,7 +149,8 @@ def respond_to_http(error: HTTPException) -> Response:
 
 def respond_to_validation(error: ValidationError) -> Response:
     """A query or path that the schema refuses."""
-    wrong = [f"{'.'.join(map(str, each['loc']))}={each['input']}: {each['msg']}" for each in error.errors()]
+    places = [(".".join(map(str, each["loc"])), each) for each in error.errors()]
+    wrong = [f"{place}={each['input']}: {each['msg']}" if place else each["msg"] for place, each in places]
     return respond(BadRequest("; ".join(wrong)))
 
 
@@ -146,5 +160,6 @@ def respond_to_unknown(error: Exception) -> Response:
 
 def register(app: Flask) -> None:
     app.register_error_handler(Problem, respond)
+    app.register_error_handler(ContractError, respond_to_failure)
     app.register_error_handler(HTTPException, respond_to_http)
     app.register_error_handler(Exception, respond_to_unknown)

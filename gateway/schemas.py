@@ -4,15 +4,38 @@ from functools import cache
 from typing import Any
 
 from flask_openapi3 import Tag
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from contract.tasks import MAX_DETECTIONS, Task
 
 PHOTOS = Tag(name="photos", description="Photos in, answers out.")
-MODELS = Tag(name="models", description="What the service can tell.")
+MODELS = Tag(name="models", description="What is served.")
 STATUS = Tag(name="status", description="Whether the service is well.")
+EXAMPLE = {
+    "filename": "a.jpg",
+    "width": 640,
+    "height": 480,
+    "attributes": {
+        "smiling": {"label": "smiling", "probability": 0.9, "probabilities": {"not smiling": 0.1, "smiling": 0.9}}
+    },
+    "caption": {"text": "a person smiles", "score": -1.2},
+    "faces": [{"label": "face", "score": 0.97, "box": {"x": 210.5, "y": 80.0, "width": 120.0, "height": 160.2}}],
+    "embeddings": {"embedding": [0.125, -0.0625]},
+}
 
 
-class Query(BaseModel, extra="ignore"):
-    """Parameters in a URL."""
+class Query(BaseModel):
+    """Parameters in a URL; one that is not known is refused with those that are."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_unknown(cls, values: dict[str, Any]) -> dict[str, Any]:
+        known = cls.model_fields.keys()
+        if unknown := sorted(values.keys() - known):
+            accepted = ", ".join(known)
+            raise PydanticCustomError("unknown", f"no parameter {unknown[0]!r}; accepted are {accepted}")
+        return values
 
     @classmethod
     @cache
@@ -22,21 +45,27 @@ class Query(BaseModel, extra="ignore"):
 
 
 class Filters(Query):
-    """Which objects are told."""
+    """Which objects an answer has."""
 
-    min_score: float | None = Field(None, ge=0, le=1, description="leave out objects with a lower score")
-    max_objects: int | None = Field(None, ge=0, le=300, description="at most so many objects per photo, best first")
+    min_score: float | None = Field(
+        None, ge=0, le=1, description="leave out objects with a lower score; by default each model has its own"
+    )
+    max_objects: int | None = Field(
+        None, ge=0, le=MAX_DETECTIONS, description="at most so many objects per photo and detector, best first"
+    )
     labels: str | None = Field(None, description="keep objects of these labels only, commas between")
 
 
 class Selection(Filters):
-    """What is computed and which objects are told."""
+    """What is computed and which objects the answer has."""
 
-    features: str | None = Field(None, description="compute these models only, commas between; all by default")
+    features: str | None = Field(
+        None, description="compute these models only, commas between; by default all that have `default`"
+    )
 
 
 class ModelPath(Query):
-    name: str = Field(description="name of a model, as GET /v1/models tells it")
+    name: str = Field(description="name of a model, one of those in GET /v1/models")
 
 
 class Photo(BaseModel):
@@ -63,21 +92,29 @@ class Box(BaseModel):
     height: float
 
 
-class FoundObject(BaseModel):
-    label: str
-    score: float = Field(ge=0, le=1)
-    box: Box
+class Attribute(BaseModel):
+    """What a classifier says."""
+
+    label: str = Field(description="the most probable label")
+    probability: float = Field(ge=0, le=1, description="of that label")
+    probabilities: dict[str, float]
 
 
 class Caption(BaseModel):
+    """What a captioner says."""
+
     text: str
     score: float = Field(description="log-probability of the sentence")
 
 
-class Attribute(BaseModel):
-    label: str = Field(description="the most probable label")
-    probability: float = Field(ge=0, le=1, description="of that label")
-    probabilities: dict[str, float]
+class FoundObject(BaseModel):
+    """What a detector found, with what other models say about its box; null where they did not look."""
+
+    label: str
+    score: float = Field(ge=0, le=1)
+    box: Box
+    attributes: dict[str, Attribute | None] = {}
+    embeddings: dict[str, list[float] | None] = {}
 
 
 class ProblemDetails(BaseModel):
@@ -89,15 +126,19 @@ class ProblemDetails(BaseModel):
     detail: str
 
 
-class ImageAnswer(BaseModel):
-    """What is in one photo; a photo that could not be read has `problem` alone."""
+class ImageAnswer(BaseModel, extra="allow", json_schema_extra={"example": EXAMPLE}):
+    """What is in one photo. Each detector's list and each caption stands under its model's name, as `faces` and
+    `caption` in the example. A photo that could not be read has `problem` alone."""
+
+    __pydantic_extra__: dict[str, list[FoundObject] | Caption]
 
     filename: str | None
     width: int = Field(0, description="of the upright photo, in pixels")
     height: int = 0
-    attributes: dict[str, Attribute] = {}
-    caption: Caption | None = None
-    objects: list[FoundObject] = []
+    attributes: dict[str, Attribute | None] = Field(
+        {}, description="by classifier; one that looks at boxes: of the largest box, null without any"
+    )
+    embeddings: dict[str, list[float] | None] = Field({}, description="by model")
     problem: ProblemDetails | None = None
 
 
@@ -106,13 +147,30 @@ class Answer(BaseModel):
     models: dict[str, str] = Field(description="version of each model that was asked")
 
 
+class ModelRegion(BaseModel):
+    """A model that looks at boxes of the detector `of` in place of the whole photo."""
+
+    of: str
+    margin: float = Field(description="share of the box's longer side added on each side")
+    most: int = Field(description="at most so many boxes, best first")
+    min_score: float
+    label: str | None = None
+
+
 class ModelCard(BaseModel):
     name: str
-    task: str = Field(description="classification, caption or detection")
-    labels: list[str]
+    task: Task
     version: str
-    geometry: dict[str, Any] = Field(description="how a photo is brought to the network's size")
     checksum: str = Field(description="SHA-256 of the checkpoint that was exported")
+    geometry: dict[str, Any] = Field(description="how a photo is brought to the network's size")
+    labels: list[str] = []
+    positive: str | None = Field(None, description="the label whose probability stands for a classifier")
+    size: int | None = Field(None, description="numbers in an embedding")
+    min_score: float = Field(description="objects below it are left out unless the request says otherwise")
+    default: bool = Field(description="whether it is computed when no features are named")
+    region: ModelRegion | None = None
+    about: str = ""
+    licence: str = ""
 
 
 class ModelCards(BaseModel):

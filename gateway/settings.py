@@ -19,6 +19,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, TomlConfigSettingsSource
 
+from contract.tasks import DEFAULT_MAX_OBJECTS, MAX_DETECTIONS
+
 CONFIG = "GATEWAY_CONFIG"
 
 
@@ -38,18 +40,22 @@ class Settings(BaseSettings, frozen=True, extra="ignore", env_ignore_empty=True)
         0, description="most pixels of a picture (width times height); 0 leaves it to Triton's preprocess step"
     )
     max_concurrent: PositiveInt = Field(
-        2, description="requests to Triton that one worker has under way; photos that wait meanwhile travel together"
+        2, description="requests to Triton that one worker has under way; photos that wait meanwhile share the next"
     )
-    queue_seconds: NonNegativeFloat = Field(2.0, description="time a request waits for its turn before it gets 503")
-    max_waiting: NonNegativeInt = Field(64, description="requests that may wait for their turn; more get 503 at once")
+    queue_seconds: NonNegativeFloat = Field(
+        2.0, description="time that a request may wait for Triton before it gets 503"
+    )
+    max_waiting: NonNegativeInt = Field(64, description="requests that may wait for Triton; more get 503 at once")
     cache_bytes: NonNegativeInt = Field(
         32_000_000, description="memory per worker for answers to photos that may be sent again; 0 keeps none"
     )
     cache_seconds: PositiveFloat = Field(60.0, description="age at which such an answer is forgotten")
-    min_score: float = Field(
-        0.25, ge=0, le=1, description="objects with a lower score are left out unless the request says otherwise"
+    max_objects: int = Field(
+        DEFAULT_MAX_OBJECTS,
+        ge=0,
+        le=MAX_DETECTIONS,
+        description="objects per photo and detector unless the request says otherwise",
     )
-    max_objects: int = Field(100, ge=0, le=300, description="objects per photo unless the request says otherwise")
     api_keys: str = Field(
         "", description="keys that are accepted, as name:sha256 with commas between; empty lets everybody in"
     )

@@ -4,34 +4,37 @@ import fcntl
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
 import pyarrow as pa
-from pyarrow import fs, parquet
+from pyarrow import parquet
 
-from scoring.answers import is_broken_picture
 from scoring.errors import ScoringError, UsageError
-from scoring.schema import MANIFEST, read_metadata
-from scoring.storage import open_store
+from scoring.schema import MANIFEST, is_permanent, read_metadata
+from scoring.storage import OBJECT_STORES, find_local_path, get_protocol, open_store
+from scoring.tasks import Row
 
-# Stores show an object when all of it is there; a file system shows a file from its first byte on.
-STORES = ("s3", "gcs", "abfs")
 PART_KEY = b"part"
 PREFIX, SUFFIX = "part-", ".parquet"
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Rows; how many of them are broken pictures; how many failed otherwise."""
+    """Rows; how many of them are broken, which asking again would not mend; how many failed otherwise."""
 
     rows: int = 0
     broken: int = 0
     failed: int = 0
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> "Counts":
+        errors = [row.get("error") for row in rows]
+        broken = sum(is_permanent(error) for error in errors)
+        return cls(len(errors), broken, sum(error is not None for error in errors) - broken)
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(self.rows + other.rows, self.broken + other.broken, self.failed + other.failed)
@@ -39,21 +42,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Part:
-    """A finished part. `known`: the SHA-256 of each row, None where its answer must not be used again."""
+    """A finished part, as the mark in its metadata says."""
 
     number: int
     fingerprint: str
     counts: Counts
-    known: list[str | None]
-
-    @classmethod
-    def read(cls, number: int, fingerprint: str, table: pa.Table) -> "Part":
-        """`table` has the columns sha256 and error."""
-        errors, hashes = table["error"].to_pylist(), table["sha256"].to_pylist()
-        broken = [is_broken_picture(error) for error in errors]
-        failed = [error is not None and not each for error, each in zip(errors, broken, strict=True)]
-        known = [None if each else sha for each, sha in zip(failed, hashes, strict=True)]
-        return cls(number, fingerprint, Counts(len(errors), sum(broken), sum(failed)), known)
 
 
 class Dataset:
@@ -63,102 +56,111 @@ class Dataset:
         self.location = location
         try:
             self._store, self._folder = open_store(location)
-            self._store.create_dir(self._folder, recursive=True)
-        except (OSError, ValueError, pa.ArrowException) as error:
+            self._store.makedirs(self._folder, exist_ok=True)
+        except (OSError, ValueError, ImportError) as error:
             raise UsageError(f"--out {location}: {error}") from None
-        self._is_store = self._store.type_name in STORES
-        self.is_local = isinstance(self._store, fs.LocalFileSystem)
-        # Rows of a part that hold copies of each other often come together.
-        self.read_part = lru_cache(maxsize=4)(self._read_part)
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Other runs wait, on a local folder: one that was killed is still writing what was under way."""
-        if not self.is_local:
+    def lock(self) -> Iterator[None]:
+        """One run at a time, on a local folder.
+
+        Raises:
+            UsageError: another run is writing.
+        """
+        if (path := find_local_path(self.location)) is None:
             yield
             return
-        folder = os.open(self._folder, os.O_RDONLY)
+        folder = os.open(path, os.O_RDONLY)
         try:
             lock(folder, self.location)
             yield
         finally:
             os.close(folder)
 
-    def write_part(self, number: int, table: pa.Table, fingerprint: str) -> Part:
+    def write_part(self, number: int, table: pa.Table, fingerprint: str, counts: Counts) -> None:
         """Write the part, or leave what was there: never half of it."""
-        mark = {PART_KEY: json.dumps({"number": number, "fingerprint": fingerprint})}
+        mark = {PART_KEY: json.dumps({"fingerprint": fingerprint} | asdict(counts))}
         sink = pa.BufferOutputStream()
         marked = table.replace_schema_metadata((table.schema.metadata or {}) | mark)
         parquet.write_table(marked, sink, compression="zstd")
         self._write(name_part(number), sink.getvalue())
-        return Part.read(number, fingerprint, table)
 
     def parts(self) -> Iterator[Part]:
-        """The finished parts, by number."""
+        """The finished parts, by number. Raises UsageError for a file that is none."""
         for number in self._list_numbers():
-            # parquet.read_table needs ten times as long, and half a second for its imports.
-            file = parquet.ParquetFile(self._open(name_part(number)))
-            mark = json.loads((file.schema_arrow.metadata or {}).get(PART_KEY, b"{}"))
-            table = file.read(["sha256", "error"], use_threads=False)
-            yield Part.read(number, mark.get("fingerprint", ""), table)
+            try:
+                with self._open(name_part(number)) as file:
+                    mark = json.loads(parquet.read_metadata(file).metadata[PART_KEY])
+                yield Part(number, mark.pop("fingerprint"), Counts(**mark))
+            except (OSError, ValueError, TypeError, LookupError) as error:
+                raise UsageError(
+                    f"{self.location}/{name_part(number)} is no part of this version's: {error!r}; remove it, and the "
+                    "same command writes it again"
+                ) from None
+
+    def read_good_rows(self, number: int) -> list[Row | None]:
+        """The rows of a part without their carried columns, None for those that failed."""
+        with self._open(name_part(number)) as opened:
+            file = parquet.ParquetFile(opened)
+            carried = read_metadata(file.schema_arrow)["carried"]
+            rows = file.read([name for name in file.schema_arrow.names if name not in carried]).to_pylist()
+        return [row if row["error"] is None or is_permanent(row["error"]) else None for row in rows]
 
     def read_manifest(self) -> dict[str, Any] | None:
         """What the run in this folder was asked for; None for a new one."""
         try:
-            return json.loads(self._open(MANIFEST).read())
+            with self._open(MANIFEST) as file:
+                return json.loads(file.read())
         except FileNotFoundError:
             return None
         except ValueError as error:
             raise UsageError(f"{self.location}/{MANIFEST} is damaged: {error}") from None
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
-        self._write(MANIFEST, pa.py_buffer(json.dumps(manifest, indent=2).encode()))
+        self._write(MANIFEST, json.dumps(manifest, indent=2).encode())
 
     def clear(self) -> None:
         """Remove all parts."""
         for number in self._list_numbers():
-            self._store.delete_file(f"{self._folder}/{name_part(number)}")
+            self._store.rm_file(f"{self._folder}/{name_part(number)}")
 
     def remove_leftovers(self) -> None:
         """Remove what a killed run was writing."""
-        for info in self._list():
-            if info.base_name.startswith(".") and info.base_name.endswith(".tmp"):
-                self._store.delete_file(info.path)
-
-    def _read_part(self, number: int) -> pa.Table:
-        """Without the carried columns."""
-        file = parquet.ParquetFile(self._open(name_part(number)))
-        carried = read_metadata(file.schema_arrow)["carried"]
-        return file.read([name for name in file.schema_arrow.names if name not in carried])
+        for name in self._list():
+            if name.startswith(".") and name.endswith(".tmp"):
+                self._store.rm_file(f"{self._folder}/{name}")
 
     def _list_numbers(self) -> list[int]:
-        names = [info.base_name for info in self._list() if info.base_name.startswith(PREFIX)]
-        return sorted(int(name.removeprefix(PREFIX).removesuffix(SUFFIX)) for name in names if name.endswith(SUFFIX))
+        names = [name.removeprefix(PREFIX).removesuffix(SUFFIX) for name in self._list() if name.startswith(PREFIX)]
+        return sorted(int(name) for name in names if name.isdecimal())
 
-    def _list(self) -> list[fs.FileInfo]:
-        return self._store.get_file_info(fs.FileSelector(self._folder))
+    def _list(self) -> list[str]:
+        self._store.invalidate_cache()
+        return [path.rstrip("/").rpartition("/")[2] for path in self._store.ls(self._folder, detail=False)]
 
-    def _open(self, name: str) -> pa.NativeFile:
-        return self._store.open_input_file(f"{self._folder}/{name}")
+    def _open(self, name: str) -> BinaryIO:
+        return cast(BinaryIO, self._store.open(f"{self._folder}/{name}", "rb"))
 
-    def _write(self, name: str, content: pa.Buffer) -> None:
+    def _write(self, name: str, content: bytes | pa.Buffer) -> None:
         path = f"{self._folder}/{name}"
-        aside = path if self._is_store else f"{self._folder}/.{name}.{uuid4().hex}.tmp"
+        is_whole = get_protocol(self.location) in OBJECT_STORES
+        aside = path if is_whole else f"{self._folder}/.{name}.{uuid4().hex}.tmp"
         try:
-            with self._store.open_output_stream(aside) as stream:
+            with self._store.open(aside, "wb") as stream:
                 stream.write(content)
             if aside != path:
-                self._store.move(aside, path)
+                self._store.mv(aside, path)
         except OSError as error:
-            raise ScoringError(f"{self.location}/{name} cannot be written: {error}") from None
+            raise ScoringError(
+                f"{self.location}/{name} cannot be written: {error}; the same command goes on from here"
+            ) from None
 
 
 def lock(folder: int, name: str) -> None:
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"scoring: another run is still writing to {name}; waiting for its end", file=sys.stderr, flush=True)
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        raise UsageError(f"another run is writing to {name}; wait for its end, or stop it") from None
     except OSError as error:
         # Some network file systems; two runs at a time write the same parts there.
         print(f"scoring: {name} cannot be locked: {error.strerror}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""A photo of the sources: its name, and the place that its bytes are read from when its turn comes."""
+"""A photo of the sources: its name, and the location that its bytes are read from when its turn comes."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ from typing import Protocol
 import pyarrow as pa
 from pyarrow import parquet
 
-from scoring.storage import open_file
+from scoring.storage import join, open_file
 
 # Far above any photo; a video or a disk image with a photo's name must not fill the memory.
 MAX_BYTES = 64 * 1024 * 1024
@@ -20,11 +20,11 @@ class Unreadable(Exception):
     """The photo's bytes cannot be had; the message says why."""
 
 
-class Place(Protocol):
+class Location(Protocol):
     """Where the bytes of a photo are."""
 
     def read(self) -> bytes:
-        """Raises OSError, Unreadable, ValueError."""
+        """Raises Unreadable, OSError, or what its store's driver raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Photo:
     """`source`: what the dataset calls it."""
 
     source: str
-    place: Place
+    location: Location
 
     def read(self) -> bytes:
         """The encoded file.
@@ -41,17 +41,20 @@ class Photo:
             Unreadable: it is not there, too large, or its store does not give it.
         """
         try:
-            return self.place.read()
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise Unreadable(getattr(error, "strerror", None) or str(error)) from error
+            return self.location.read()
+        except Unreadable:
+            raise
+        except Exception as error:
+            # The drivers of stores raise what they like.
+            raise Unreadable(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
 
 
 @dataclass(frozen=True, slots=True)
 class WholeFile:
-    location: str
+    path: str
 
     def read(self) -> bytes:
-        with open_file(self.location) as file:
+        with open_file(self.path) as file:
             check_size(file.seek(0, os.SEEK_END))
             file.seek(0)
             return file.read()
@@ -61,13 +64,13 @@ class WholeFile:
 class TarMember:
     """`size` bytes from `offset` of an uncompressed tar file."""
 
-    location: str
+    shard: str
     offset: int
     size: int
 
     def read(self) -> bytes:
         check_size(self.size)
-        with open_file(self.location) as file:
+        with open_file(self.shard) as file:
             file.seek(self.offset)
             content = file.read(self.size)
         if len(content) < self.size:
@@ -77,16 +80,20 @@ class TarMember:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One row of a Parquet file's bytes column."""
+    """One row of a Parquet file's column of bytes, or of Hugging Face's struct of `bytes` and `path`."""
 
-    location: str
+    table: str
     column: str
     group: int
     row: int
 
     def read(self) -> bytes:
         with reading_cells:
-            content = read_group(self.location, self.column, self.group)[self.row].as_py()
+            content = read_group(self.table, self.column, self.group)[self.row].as_py()
+        if isinstance(content, dict):
+            if content["bytes"] is None and content.get("path"):
+                return WholeFile(join(os.path.dirname(self.table), content["path"])).read()
+            content = content["bytes"]
         if content is None:
             raise Unreadable("the row has no photo")
         check_size(len(content))
@@ -94,7 +101,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Nowhere:
+class Missing:
     """A row that names no photo, or a shard whose rest is lost."""
 
     why: str
@@ -104,10 +111,10 @@ class Nowhere:
 
 
 @lru_cache(maxsize=2)
-def read_group(location: str, column: str, group: int) -> pa.ChunkedArray:
+def read_group(table: str, column: str, group: int) -> pa.ChunkedArray:
     """A row group's column: Parquet has no smaller unit that can be read by itself."""
-    with open_file(location) as file:
-        return parquet.ParquetFile(file).read_row_group(group, columns=[column]).column(0)
+    with open_file(table) as file:
+        return parquet.ParquetFile(file).read_row_group(group, columns=[column])[column]
 
 
 def check_size(size: int) -> None:

@@ -3,45 +3,30 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pyarrow as pa
 
-from scoring.blocks import Chunk, cut
+from contract.card import Card, Catalog
+from contract.failure import UnknownModel
+from scoring.batches import Batch, cut
 from scoring.dataset import Counts, Dataset, Part
+from scoring.engine import run_local
 from scoring.errors import ModelsChanged, ServiceAway, UsageError
-from scoring.local import run_local
+from scoring.job import Job
 from scoring.progress import Progress
-from scoring.schema import Model
-from scoring.scorer import Job, describe_change
-from scoring.seen import Seen
-from scoring.sources import Sources
+from scoring.schema import describe_models, make_schema
+from scoring.scorer import describe_change, select
 from scoring.storage import is_uri
-from scoring.triton import Ensemble, Triton
+from scoring.triton import RetryingClient
 
 SOURCES_CHANGED = (
     "the sources are not those that {out} was begun with (row {row:,} is another); score the new ones "
     "into a folder of their own, or give --restart to begin again"
 )
+OTHERWISE = "choose another folder, or give --restart to begin again"
 FIRST_WAIT_SECONDS = 3.0
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line says; `scoring/__main__.py` explains each."""
-
-    sources: Sources
-    out: str
-    outputs: tuple[str, ...]
-    endpoints: str
-    engine: str
-    address: str | None
-    actors: int | None
-    in_flight: int
-    timeout: float
-    patience: float
-    min_score: float
-    restart: bool
 
 
 @dataclass
@@ -50,138 +35,118 @@ class Finished:
 
     out: str
     parts: dict[int, Part] = field(default_factory=dict)
-    counts: Counts = field(default_factory=Counts)
 
-    def add(self, part: Part) -> None:
-        # The names of photos answered are in `Seen`: here they would fill the memory.
-        self.parts[part.number] = Part(part.number, part.fingerprint, part.counts, [])
-        if not part.counts.failed:
-            self.counts += part.counts
+    @property
+    def counts(self) -> Counts:
+        return sum((part.counts for part in self.parts.values() if not part.counts.failed), Counts())
 
-    def leave_out(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """The chunks that are still to be scored.
+    def leave_out(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches that are still to be scored.
 
         Raises:
             UsageError: the sources have changed since the parts were written.
         """
-        row = number = 0
-        for chunk in chunks:
-            part = self.parts.get(chunk.number)
-            if part is not None and part.fingerprint != chunk.fingerprint():
-                raise UsageError(SOURCES_CHANGED.format(out=self.out, row=row))
-            row, number = row + len(chunk.photos), chunk.number
+        number = end = 0
+        for batch in batches:
+            part = self.parts.get(batch.number)
+            if part is not None and part.fingerprint != batch.fingerprint():
+                raise UsageError(SOURCES_CHANGED.format(out=self.out, row=batch.first_row))
+            number, end = batch.number, batch.first_row + len(batch.photos)
             if part is None or part.counts.failed:
-                yield chunk
+                yield replace(batch, again=part is not None)
         if self.parts and max(self.parts) > number:
-            raise UsageError(SOURCES_CHANGED.format(out=self.out, row=row))
+            raise UsageError(SOURCES_CHANGED.format(out=self.out, row=end))
 
 
-def run(options: Options) -> int:
-    """Score what is left. Exit status 1 if rows failed, other than for being broken pictures.
+def run(job: Job) -> int:
+    """Score what is left. Exit status 1 if rows failed that the next run asks for again.
 
     Raises:
         ScoringError: the run cannot begin, or cannot go on.
     """
-    carried = options.sources.check()
-    ensemble = ask_ensemble(options)
-    dataset = Dataset(options.out)
-    with dataset.hold():
-        prepare(dataset, options, ensemble.models)
-        return score(dataset, options, make_job(options, ensemble, carried))
+    carried = job.sources.check()
+    catalog = ask_catalog(job)
+    cards = choose(catalog, job)
+    make_schema(cards, carried)
+    # The workers of a cluster have other working directories.
+    job = job if is_uri(job.out) else replace(job, out=os.path.abspath(job.out))
+    dataset = Dataset(job.out)
+    with dataset.lock():
+        prepare(dataset, job, cards)
+        return score(dataset, job, catalog, carried)
 
 
-def score(dataset: Dataset, options: Options, job: Job) -> int:
+def score(dataset: Dataset, job: Job, catalog: Catalog, carried: pa.Schema) -> int:
     """Exit status."""
-    seen, finished = Seen(dataset), Finished(options.out)
-    for part in dataset.parts():
-        seen.add(part)
-        finished.add(part)
-    chunks = finished.leave_out(cut(options.sources.blocks(job.carried)))
-    with Progress(finished.counts, options.sources.count) as progress:
-        run_engine(options, job, chunks, seen, progress)
-    print(f"{progress.summarise()}; {options.out}", file=sys.stderr)
-    return 1 if progress.counts().failed else 0
+    finished = Finished(job.out, {part.number: part for part in dataset.parts()})
+    batches = finished.leave_out(cut(job.sources.rows(carried)))
+    with Progress(finished.counts, job.sources.count) as progress:
+        choose_engine(job)(job, catalog, carried, batches, progress)
+    print(f"{progress.summarise()}{job.sources.describe_left_out()}; {job.out}", file=sys.stderr)
+    return 1 if progress.counts.failed else 0
 
 
-def ask_ensemble(options: Options) -> Ensemble:
-    """With the models that are asked for; a service that is just starting is waited for."""
-    triton = Triton(options.endpoints, options.timeout)
+def choose_engine(job: Job):
+    if job.engine == "ray":
+        # Ray is not needed otherwise.
+        from scoring.cluster import run_ray
+
+        return run_ray
+    return run_local
+
+
+def ask_catalog(job: Job) -> Catalog:
+    """The service's models; a service that is just starting is waited for."""
+    client = RetryingClient(job.endpoint, job.timeout, job.patience)
     try:
-        return triton.describe(options.outputs, min(FIRST_WAIT_SECONDS, options.patience))
+        return client.describe(min(FIRST_WAIT_SECONDS, job.patience))
     except ServiceAway as error:
-        print(f"scoring: {error}; waiting for {options.patience:g} s", file=sys.stderr, flush=True)
-        return triton.describe(options.outputs, options.patience)
+        print(f"scoring: {error}; waiting for {job.patience:g} s", file=sys.stderr, flush=True)
+        return client.describe(job.patience)
     finally:
-        triton.close()
+        client.close()
 
 
-def prepare(dataset: Dataset, options: Options, models: tuple[Model, ...]) -> None:
+def choose(catalog: Catalog, job: Job) -> list[Card]:
+    try:
+        return select(catalog, job)
+    except UnknownModel as error:
+        raise UsageError(f"--outputs: {error}") from None
+
+
+def prepare(dataset: Dataset, job: Job, cards: list[Card]) -> None:
     """Write the manifest, which says what the dataset is made from.
 
     Raises:
         ModelsChanged: its parts are of other models.
         UsageError: its parts are of other sources.
     """
-    if options.restart:
+    if job.restart:
         dataset.clear()
-    old, new = dataset.read_manifest(), describe_run(options, models)
-    if old is not None and not options.restart:
-        check_same(options, old, new, models)
+    old, new = dataset.read_manifest(), describe_run(job, cards)
+    if old is not None and not job.restart:
+        check_same(job.out, old, new)
     dataset.remove_leftovers()
     dataset.write_manifest(new)
 
 
-def describe_run(options: Options, models: tuple[Model, ...]) -> dict:
+def describe_run(job: Job, cards: list[Card]) -> dict[str, Any]:
     """The manifest."""
     return {
-        "sources": list(options.sources.names),
-        "column": options.sources.column,
-        "min_score": options.min_score,
-        "models": {model.name: model.describe() for model in models},
+        "sources": list(job.sources.names),
+        "column": job.sources.column,
+        "min_score": job.min_score,
+        "models": describe_models(cards),
     }
 
 
-def check_same(options: Options, old: dict, new: dict, models: tuple[Model, ...]) -> None:
+def check_same(out: str, old: dict[str, Any], new: dict[str, Any]) -> None:
     for name in ("sources", "column", "min_score"):
         if old.get(name) != new[name]:
-            raise UsageError(
-                f"{options.out} was begun with {name} {old.get(name)}, not {new[name]}; choose another folder, or give "
-                "--restart to begin again"
-            )
+            raise UsageError(f"{out} was begun with {name} {old.get(name)}, not {new[name]}; {OTHERWISE}")
     if list(old["models"]) != list(new["models"]):
-        raise UsageError(
-            f"{options.out} was begun with the outputs {', '.join(old['models'])}, not {', '.join(new['models'])}; "
-            "choose another folder, or give --restart to begin again"
-        )
+        before, now = (", ".join(manifest["models"]) for manifest in (old, new))
+        raise UsageError(f"{out} was begun with the outputs {before}, not {now}; {OTHERWISE}")
     if old["models"] != new["models"]:
-        before = [Model.from_card(name, card | {"outputs": []}) for name, card in old["models"].items()]
-        raise ModelsChanged(
-            f"the service's models changed since {options.out} was begun{describe_change(before, models)}; choose "
-            "another folder, or give --restart to begin again"
-        )
-
-
-def make_job(options: Options, ensemble: Ensemble, carried: pa.Schema) -> Job:
-    # The workers of a cluster have other working directories.
-    out = options.out if is_uri(options.out) else os.path.abspath(options.out)
-    return Job(
-        endpoints=options.endpoints,
-        out=out,
-        models=ensemble.models,
-        carried=carried,
-        max_batch_size=ensemble.max_batch_size,
-        in_flight=options.in_flight,
-        timeout=options.timeout,
-        patience=options.patience,
-        min_score=options.min_score,
-    )
-
-
-def run_engine(options: Options, job: Job, chunks: Iterable[Chunk], seen: Seen, progress: Progress) -> None:
-    if options.engine == "ray":
-        # Ray is not needed otherwise.
-        from scoring.cluster import run_ray
-
-        run_ray(job, chunks, progress, options.address, options.actors)
-    else:
-        run_local(job, chunks, seen, progress)
+        change = describe_change(old["models"], new["models"])
+        raise ModelsChanged(f"the service's models changed since {out} was begun{change}; {OTHERWISE}")

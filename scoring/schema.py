@@ -1,99 +1,105 @@
-"""The dataset: the columns of `part-*.parquet`, and what the file's metadata tells of the models.
+"""The dataset: the columns of `part-*.parquet`, and what the file's metadata says of the models.
 
 Columns, in this order:
 
-1. the columns of the source table, under their own names (`table_<name>` where the name is one of those below);
+1. the columns of the source table, under their own names (`table_<name>` where the name is one of those below, in
+   capitals or not; as often as it takes);
 2. `source` string; `sha256` string, of the file's bytes, null if they could not be read;
    `width`, `height` int32, pixels of the upright photo;
-3. per classifier one float32, named after it: the probability of its positive label;
-4. `caption` string, `caption_score` float32, its log-probability; `objects` list of structs, boxes in pixels of the
-   upright photo, best first;
-5. `error` string, null for a good row, otherwise "<kind>: <why>" with a kind of `ErrorKind`;
+3. the columns of each model: `scoring.tasks` has them;
+4. `error` string, null for a good row, otherwise "<kind>: <why>" with a kind of `ErrorKind`;
    `models` map, model to "<version> <checksum>"; `seconds` float32, from the first request to the answer.
 
-Columns of models that were not asked for are absent. A row with an error has nulls in 3 and 4. The schema's metadata
-has under `scoring` JSON: `{"models": {name: {task, labels, positive, version, checksum}}, "carried": [columns of 1]}`.
+Columns of models that were not asked for are absent. A row with an error has nulls in 2 and 3 for what is not known.
+The schema's metadata has under `scoring` JSON: `{"models": {name: card}, "carried": [columns of 1]}`.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import Any
 
 import pyarrow as pa
+
+from contract.card import Card
+from contract.tasks import Task
+from scoring.errors import UsageError
+from scoring.tasks import list_columns
 
 METADATA_KEY = b"scoring"
 # The underscore keeps it out of what Parquet readers take for data.
 MANIFEST = "_scoring.json"
 PARTS = "part-*.parquet"
 
-OBJECT = pa.struct([("label", pa.string())] + [(name, pa.float32()) for name in ("score", "x", "y", "width", "height")])
 BEFORE = [("source", pa.string()), ("sha256", pa.string()), ("width", pa.int32()), ("height", pa.int32())]
 AFTER = [("error", pa.string()), ("models", pa.map_(pa.string(), pa.string())), ("seconds", pa.float32())]
 CLASH_PREFIX = "table_"
-
-
-class Task(StrEnum):
-    """What a model does, as its card says."""
-
-    CLASSIFICATION = "classification"
-    CAPTION = "caption"
-    DETECTION = "detection"
+# What a card says for readers alone: it may change while a dataset grows.
+PROSE = ("name", "about", "licence")
 
 
 class ErrorKind(StrEnum):
-    """What `error` begins with. A broken picture stays broken; the others are asked again by the next run."""
+    """What `error` begins with. The first two stay; the others are asked again by the next run."""
 
     PICTURE = "picture"
+    MODEL = "model"
     SOURCE = "source"
     SERVICE = "service"
 
 
-@dataclass(frozen=True)
-class Model:
-    """One model of the ensemble `analyze`. `positive` is the label that a classifier's column stands for."""
-
-    name: str
-    task: Task
-    labels: list[str]
-    version: str
-    checksum: str
-    outputs: list[str]
-    positive: str | None = None
-
-    @classmethod
-    def from_card(cls, name: str, card: Mapping) -> "Model":
-        """`card`: the JSON of the ensemble's config parameter `name`."""
-        task, labels = Task(card["task"]), card["labels"]
-        positive = (card.get("positive") or labels[-1]) if task is Task.CLASSIFICATION else None
-        return cls(name, task, labels, card["version"], card["checksum"], card["outputs"], positive)
-
-    def describe(self) -> dict:
-        """What the schema's metadata tells."""
-        card = {"task": self.task, "labels": self.labels, "positive": self.positive}
-        return card | {"version": self.version, "checksum": self.checksum}
-
-    def columns(self) -> list[tuple[str, pa.DataType]]:
-        """The columns that the model fills."""
-        if self.task is Task.CLASSIFICATION:
-            return [(self.name, pa.float32())]
-        if self.task is Task.CAPTION:
-            return [("caption", pa.string()), ("caption_score", pa.float32())]
-        return [("objects", pa.list_(OBJECT))]
+PERMANENT = (ErrorKind.PICTURE, ErrorKind.MODEL)
 
 
-def make_schema(models: Iterable[Model], carried: pa.Schema) -> pa.Schema:
-    """The dataset's schema. `carried`: columns of the source tables, under their own names."""
-    models = sorted(models, key=lambda model: (list(Task).index(model.task), model.name))
-    own = [*BEFORE, *(column for model in models for column in model.columns()), *AFTER]
-    names = {name for name, _ in own}
-    front = [(CLASH_PREFIX + field.name if field.name in names else field.name, field.type) for field in carried]
-    metadata = {"models": {model.name: model.describe() for model in models}, "carried": [name for name, _ in front]}
-    return pa.schema(front + own, metadata={METADATA_KEY: json.dumps(metadata)})
+def is_permanent(error: str | None) -> bool:
+    """Whether asking again would give the same error."""
+    return error is not None and error.startswith(tuple(f"{kind}:" for kind in PERMANENT))
+
+
+def make_schema(cards: Iterable[Card], carried: pa.Schema) -> pa.Schema:
+    """The dataset's schema. `carried`: columns of the source tables, under their own names.
+
+    Raises:
+        UsageError: two models, or a model and the dataset itself, fill one column.
+    """
+    cards = sorted(cards, key=lambda card: (list(Task).index(card.task), card.name))
+    own = [*BEFORE, *(column for card in cards for column in list_columns(card)), *AFTER]
+    check_names([name for name, _ in own])
+    front = [pa.field(name, field.type) for name, field in zip(rename(carried.names, own), carried, strict=True)]
+    metadata = {"models": describe_models(cards), "carried": [field.name for field in front]}
+    return pa.schema([*front, *map(pa.field, *zip(*own, strict=True))], metadata={METADATA_KEY: json.dumps(metadata)})
+
+
+def check_names(names: list[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise UsageError(
+                f"the column {name!r} would be there twice: leave that model out with --outputs, or rename it"
+            )
+        seen.add(name)
+
+
+def rename(carried: list[str], own: list[tuple[str, pa.DataType]]) -> list[str]:
+    """The carried columns' names in the dataset. DuckDB and Spark do not tell `Width` from `width`."""
+    reserved = {name.lower() for name, _ in own}
+    used = reserved | {name.lower() for name in carried}
+    names = []
+    for name in carried:
+        if name.lower() in reserved:
+            while name.lower() in used:
+                name = CLASH_PREFIX + name
+            used.add(name.lower())
+        names.append(name)
+    return names
+
+
+def describe_models(cards: Iterable[Card]) -> dict[str, dict[str, Any]]:
+    """The cards by name, as manifest and metadata have them, for `Card.from_dict`."""
+    return {card.name: {key: value for key, value in card.to_dict().items() if key not in PROSE} for card in cards}
 
 
 def read_metadata(schema: pa.Schema) -> dict:
-    """What the schema tells of its models and carried columns.
+    """What the schema says of its models and carried columns.
 
     Raises:
         ValueError: the schema is not one of a scored dataset.

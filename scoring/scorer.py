@@ -1,186 +1,150 @@
-"""The scoring step, which every engine calls: a chunk of photos in, a finished part out."""
+"""The scoring step, which every engine calls: a batch of photos in, a finished part out."""
 
 import hashlib
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from scoring.answers import Row, is_broken_picture
-from scoring.asking import Asker
-from scoring.blocks import Chunk
+from contract.card import Card, Catalog, list_outputs
+from scoring.answers import describe_answer
+from scoring.batches import Batch
 from scoring.dataset import Counts, Dataset
-from scoring.errors import ModelsChanged, ServiceAway
+from scoring.errors import ModelsChanged, ScoringError, ServiceAway, Stopped
+from scoring.job import Job
 from scoring.photos import Photo, Unreadable
-from scoring.schema import ErrorKind, Model, make_schema
-from scoring.seen import Seen
-from scoring.triton import Triton
+from scoring.schema import ErrorKind, describe_models, make_schema
+from scoring.tasks import Row
+from scoring.triton import RetryingClient
 
-GRACE_SECONDS = 10.0
-# After a stop, requests that were planned go on for as long as the next run takes to start, so that Triton is not idle.
-OVERLAP_SECONDS = 1.0
 # Of the photos in a request, unless one alone has more: protobuf and gRPC hold copies of them.
 REQUEST_BYTES = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a run is asked for; it travels to the workers of a cluster.
-
-    `max_batch_size`: photos that one request may have; `in_flight`: photos in requests at a time, per worker;
-    `timeout` of one request and `patience` with a service that is away in seconds; `min_score`: objects with a lower
-    score are left out.
-    """
-
-    endpoints: str
-    out: str
-    models: tuple[Model, ...]
-    carried: pa.Schema
-    max_batch_size: int
-    in_flight: int
-    timeout: float
-    patience: float
-    min_score: float
+# Answers that are kept for copies of a photo: tables name one photo again and again.
+MOST_RECENT = 4096
 
 
 @dataclass(frozen=True)
 class Started:
-    """A chunk under way: the rows of its photos, request by request, sooner or later."""
+    """A batch under way. `rows`: those that an earlier run knows, None for others, which `requests` bring."""
 
-    chunk: Chunk
-    rows: list[Future[list[Row]]]
+    batch: Batch
+    rows: list[Row | None]
+    requests: list[Future[list[Row]]]
 
 
 class Scorer:
-    """`seen`: photos answered by finished parts, None to know only those of the chunks under way.
-    `tell` is called with each row as it is done."""
+    """`catalog`: the service's models; `carried`: columns of the source tables."""
 
-    def __init__(self, job: Job, seen: Seen | None = None, tell: Callable[[Row], None] = lambda row: None) -> None:
-        self._job, self._seen, self._tell = job, seen, tell
+    def __init__(self, job: Job, catalog: Catalog, carried: pa.Schema) -> None:
+        self._job, self._catalog = job, catalog
+        self._cards = select(catalog, job)
+        self._outputs = list_outputs(self._cards)
+        self._schema = make_schema(self._cards, carried)
+        self._versions = [(card.name, f"{card.version} {card.checksum}") for card in self._cards]
         self._dataset = Dataset(job.out)
-        self._schema = make_schema(job.models, job.carried)
-        self._versions = [(model.name, f"{model.version} {model.checksum}") for model in job.models]
-        self._triton = Triton(job.endpoints, job.timeout)
-        self._asker = Asker(self._triton, job.models, job.min_score, job.patience)
+        self._recent: dict[str, Row] = {}
+        self._client = RetryingClient(job.endpoint, job.timeout, job.patience)
         # As few requests as hold the photos in flight, all of one size.
-        requests = math.ceil(job.in_flight / job.max_batch_size)
+        requests = math.ceil(job.in_flight / catalog.max_batch_size)
         self._photos_per_request = job.in_flight // requests
         # Triton's calls wait in C: a thread per request costs less than an event loop.
         self._requests, self._reads = ThreadPoolExecutor(requests), ThreadPoolExecutor(job.in_flight)
-        self._breaking_off = threading.Timer(GRACE_SECONDS, self._triton.close)
-        self._ends = math.inf
-        self._lock = threading.Lock()
-        self._open: dict[str, Future[Row]] = {}
 
     def __enter__(self) -> "Scorer":
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self.stop()
+        if kind is not None and not issubclass(kind, ScoringError):
+            self._client.close()
         self._requests.shutdown(cancel_futures=True)
         self._reads.shutdown()
-        self._breaking_off.cancel()
-        self._triton.close()
+        self._client.close()
 
     @property
     def is_stopped(self) -> bool:
-        return self._asker.is_stopped
+        return self._client.is_stopped
 
     def stop(self) -> None:
-        """Plan no further request. Those that are broken off may crash Triton before 25.03: they get time."""
-        if not self.is_stopped:
-            # On a store no next run would find their answers.
-            self._ends = time.monotonic() + (OVERLAP_SECONDS if self._dataset.is_local else 0.0)
-            self._asker.stop()
-            self._breaking_off.start()
+        """Begin no further request; those under way may end. Safe in a signal handler."""
+        self._client.stop()
 
-    def start(self, chunk: Chunk) -> Started:
+    def start(self, batch: Batch) -> Started:
         """Photos are read when their turn comes: what waits holds their names alone."""
+        rows: list[Row | None] = [None] * len(batch.photos)
+        if batch.again:
+            rows = self._dataset.read_good_rows(batch.number)
+        photos = [photo for photo, row in zip(batch.photos, rows, strict=True) if row is None]
         # Two requests at least, as one would leave half of Triton idle.
-        size = min(self._photos_per_request, math.ceil(len(chunk.photos) / 2))
-        groups = (chunk.photos[first : first + size] for first in range(0, len(chunk.photos), size))
-        return Started(chunk, [self._requests.submit(self._score, group) for group in groups])
+        size = max(1, min(self._photos_per_request, math.ceil(len(photos) / 2)))
+        groups = (photos[first : first + size] for first in range(0, len(photos), size))
+        return Started(batch, rows, [self._requests.submit(self._score, group) for group in groups])
 
-    def finish(self, started: Started) -> Counts:
-        """Wait for the chunk and write its part; no rows if it is left out, for being stopped.
+    def finish(self, started: Started, on_progress: Callable[[Counts], None] = lambda counts: None) -> Counts:
+        """Wait for the batch and write its part. `on_progress` is called with the rows of each request.
 
         Raises:
             ModelsChanged: the service has other models now; the part is not written.
+            Stopped: not all of its photos were answered; the part is not written.
         """
-        rows = [row for future in started.rows for row in future.result()]
-        if self._leaves_out(rows, started.chunk):
-            return Counts()
-        table = self._make_table(rows, started.chunk.carried)
+        known = [row for row in started.rows if row is not None]
+        on_progress(Counts.of(known))
+        answers: list[Row] = []
+        for request in started.requests:
+            answers += (some := request.result())
+            on_progress(Counts.of(some))
+        remaining = iter(answers)
+        rows = [next(remaining) if row is None else row for row in started.rows]
+        table = self._make_table(rows, started.batch)
         self._check_models()
-        part = self._dataset.write_part(started.chunk.number, table, started.chunk.fingerprint())
-        if self._seen is not None:
-            self._seen.add(part)
-        with self._lock:
-            for row in rows:
-                self._open.pop(row.get("sha256") or "", None)
-        return part.counts
-
-    def _leaves_out(self, rows: list[Row], chunk: Chunk) -> bool:
-        """Whether a run that is stopped leaves the chunk to the next one: not all of its photos were answered in time.
-
-        On a store it leaves all: no next run waits there until this one has ended.
-        """
-        if not self.is_stopped:
-            return False
-        answered = sum(row.get("error") is None or is_broken_picture(row["error"]) for row in rows)
-        return answered < len(chunk.photos) or not self._dataset.is_local or not self._breaking_off.is_alive()
+        self._dataset.write_part(started.batch.number, table, started.batch.fingerprint(), Counts.of(rows))
+        return Counts.of(rows)
 
     def _score(self, photos: list[Photo]) -> list[Row]:
-        """The rows of photos that go to Triton together; none of those whose turn comes after the end."""
-        if time.monotonic() > self._ends:
-            return []
+        """The rows of photos that go to Triton together."""
+        if self.is_stopped:
+            raise Stopped
         read = list(self._reads.map(read_photo, photos))
-        answers = self._answer({row["sha256"]: content for row, content in read if content is not None})
-        rows = [answers.get(row.get("sha256", ""), {}) | row | {"models": self._versions} for row, _ in read]
-        for row in rows:
-            self._tell(row)
-        return rows
+        contents = {row["sha256"]: content for row, content in read if content is not None}
+        answers = {sha256: self._recent[sha256] for sha256 in contents if sha256 in self._recent}
+        for some in split({sha256: content for sha256, content in contents.items() if sha256 not in answers}):
+            answers |= self._ask(some)
+        return [answers.get(row.get("sha256", ""), {}) | row | {"models": self._versions} for row, _ in read]
 
-    def _answer(self, contents: dict[str, bytes]) -> dict[str, Row]:
-        """Answers by SHA-256. The same photo is asked for once: who comes second waits for the first."""
-        found = {sha256: row for sha256 in contents if self._seen is not None and (row := self._seen.find(sha256))}
-        with self._lock:
-            first: dict[str, Future[Row]] = {
-                sha256: Future() for sha256 in contents if sha256 not in found and sha256 not in self._open
-            }
-            self._open |= first
-            open = {sha256: self._open[sha256] for sha256 in contents if sha256 not in found}
-        for some in split({sha256: contents[sha256] for sha256 in first}):
-            self._ask(list(some.values()), [first[sha256] for sha256 in some])
-        return found | {sha256: answer.result() for sha256, answer in open.items()}
+    def _ask(self, contents: dict[str, bytes]) -> dict[str, Row]:
+        """What Triton says about files, by SHA-256. One request."""
+        began = time.monotonic()
+        answers = self._client.ask(list(contents.values()), self._outputs)
+        rows = [describe_answer(each, self._cards, self._catalog, self._job.min_score) for each in answers]
+        seconds = {"seconds": time.monotonic() - began}
+        found = {sha256: row | seconds for sha256, row in zip(contents, rows, strict=True)}
+        if len(self._recent) > MOST_RECENT:
+            self._recent.clear()
+        self._recent.update((sha256, row) for sha256, row in found.items() if not Counts.of([row]).failed)
+        return found
 
-    def _ask(self, images: list[bytes], answers: list[Future[Row]]) -> None:
-        try:
-            rows = self._asker.ask(images)
-        except BaseException as error:
-            for answer in answers:
-                answer.set_exception(error)
-        else:
-            for answer, row in zip(answers, rows, strict=True):
-                answer.set_result(row)
-
-    def _make_table(self, rows: list[Row], carried: pa.Table) -> pa.Table:
-        own = pa.schema(list(self._schema)[len(carried.schema) :])
+    def _make_table(self, rows: list[Row], batch: Batch) -> pa.Table:
+        own = pa.schema(list(self._schema)[len(batch.carried.schema) :])
         columns = pa.Table.from_pylist(rows, own).columns
-        return pa.table([*carried.columns, *columns], schema=self._schema)
+        return pa.table([*batch.carried.columns, *columns], schema=self._schema)
 
     def _check_models(self) -> None:
-        names = tuple(model.name for model in self._job.models)
         try:
-            now = self._triton.describe(names).models
+            now = self._client.describe()
         except ServiceAway:
             return
-        if now != self._job.models:
-            raise ModelsChanged("the service's models changed during the run" + describe_change(self._job.models, now))
+        before = describe_models(self._cards)
+        after = describe_models(card for card in now.cards.values() if card.name in before)
+        if before != after:
+            raise ModelsChanged("the service's models changed during the run" + describe_change(before, after))
+
+
+def select(catalog: Catalog, job: Job) -> list[Card]:
+    """The models that are asked for. Raises contract.failure.UnknownModel."""
+    return catalog.select(job.outputs or None)
 
 
 def split(contents: dict[str, bytes]) -> Iterator[dict[str, bytes]]:
@@ -197,8 +161,9 @@ def split(contents: dict[str, bytes]) -> Iterator[dict[str, bytes]]:
 
 def read_photo(photo: Photo) -> tuple[Row, bytes | None]:
     """What is known before it is asked for, and the file, None if it cannot be read."""
-    # A table's or a file system's name may have bytes that are no text.
-    row: Row = {"source": photo.source.encode(errors="replace").decode()}
+    # A name may have bytes that are no UTF-8; each stays another name.
+    source = photo.source.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    row: Row = {"source": source}
     try:
         content = photo.read()
     except Unreadable as error:
@@ -206,9 +171,10 @@ def read_photo(photo: Photo) -> tuple[Row, bytes | None]:
     return row | {"sha256": hashlib.sha256(content).hexdigest()}, content
 
 
-def describe_change(before: Sequence[Model], now: Sequence[Model]) -> str:
+def describe_change(before: dict[str, dict], now: dict[str, dict]) -> str:
     """What differs, model by model."""
-    old = {model.name: f"{model.version} {model.checksum}" for model in before}
-    new = {model.name: f"{model.version} {model.checksum}" for model in now}
+    old, new = (
+        {name: f"{card['version']} {card['checksum']}" for name, card in cards.items()} for cards in (before, now)
+    )
     changed = [f"{name}: {old.get(name)} → {new.get(name)}" for name in old | new if old.get(name) != new.get(name)]
-    return f" ({'; '.join(changed)})" if changed else " (their labels differ)"
+    return f" ({'; '.join(changed)})" if changed else " (their labels or settings differ)"

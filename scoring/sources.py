@@ -1,29 +1,31 @@
-"""What SOURCE may be: a photo, a folder, a glob, a tar shard, or a table; from there to blocks of photos, in one order.
+"""What SOURCE may be: a photo, a folder, a glob, a tar shard, or a table; from there to rows of photos, in one order.
 
-Nothing is read ahead: blocks come as they are asked for, and photos only tell where their bytes are.
+Nothing is read ahead: rows come as they are asked for, and photos only say where their bytes are.
 """
 
 import re
-import tarfile
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import pyarrow as pa
-from pyarrow import fs
 
-from scoring.blocks import Block, gather
+from scoring.batches import Rows, gather
 from scoring.errors import UsageError
-from scoring.photos import Nowhere, Photo, TarMember, WholeFile
-from scoring.storage import find_type, open_file, walk
+from scoring.photos import Photo, WholeFile
+from scoring.storage import HIDDEN, find_type, walk
 from scoring.tables import TABLES, Table
+from scoring.tars import list_tar
 
-JPEG = (".jpg", ".jpeg", ".jfif", ".jp2")
+JPEG = (".jpg", ".jpeg", ".jfif", ".jp2", ".mpo")
 NETPBM = (".pbm", ".pgm", ".ppm", ".pnm")
-SUFFIXES = frozenset([*JPEG, *NETPBM, ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"])
+SUFFIXES = frozenset([*JPEG, *NETPBM, ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"])
 TAR = ".tar"
 COMPRESSED = (".tgz", ".gz", ".bz2", ".xz", ".zst", ".zip")
 GLOB = re.compile(r"[*?\[]")
+OTHER_FILE = "no photo or table by its name"
+ACCEPTED = "a source is a photo, folder, glob, .tar, .csv or .parquet"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Sources:
 
     names: tuple[str, ...]
     column: str | None = None
+    # Files by the reason why the last pass left them out.
+    left_out: Counter[str] = field(default_factory=Counter, compare=False)
 
     def check(self) -> pa.Schema:
         """The columns that the tables carry, of all sources together.
@@ -41,65 +45,83 @@ class Sources:
         """
         schemas = [pa.schema([])]
         for name in self.names:
-            paths = find_paths(name)
-            if next(paths, None) is None:
-                raise UsageError(f"{name} holds no photo; a source is a photo, folder, glob, .tar, .csv or .parquet")
-            if get_suffix(name) in TABLES:
-                schemas += [Table(path, self.column).schema for path in find_paths(name)]
+            if next(find_paths(name, Counter()), None) is None:
+                raise UsageError(f"{name} holds no photo; {ACCEPTED}")
+            if is_table(name):
+                schemas += [Table(path, self.column).schema for path in find_paths(name, Counter())]
         try:
-            return pa.unify_schemas(schemas)
+            carried = pa.unify_schemas(schemas, promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise UsageError(f"the tables have a column of two types: {error}") from None
+        if next(self.rows(carried), None) is None:
+            raise UsageError(f"{', '.join(self.names)}: there is a header, but no row")
+        return carried
 
-    def blocks(self, carried: pa.Schema) -> Iterator[Block]:
-        """Blocks of photos with the columns `carried`. The same sources give the same blocks."""
+    def rows(self, carried: pa.Schema) -> Iterator[Rows]:
+        """Photos with the columns `carried`. The same sources give the same rows."""
+        self.left_out.clear()
         for name in self.names:
-            if get_suffix(name) in TABLES:
-                for path in find_paths(name):
-                    yield from Table(path, self.column).blocks(carried)
+            if is_table(name):
+                for path in find_paths(name, self.left_out):
+                    yield from Table(path, self.column).rows(carried)
             else:
-                yield from gather(list_photos(name), carried)
+                yield from gather(list_photos(name, self.left_out), carried)
 
     def count(self) -> int:
         """Rows of all sources; a pass over the listings, the shards' headers and the tables' rows."""
         return sum(
-            sum(Table(path, self.column).count() for path in find_paths(name))
-            if get_suffix(name) in TABLES
-            else sum(1 for _ in list_photos(name))
+            sum(Table(path, self.column).count() for path in find_paths(name, Counter()))
+            if is_table(name)
+            else sum(1 for _ in list_photos(name, Counter()))
             for name in self.names
         )
 
+    def describe_left_out(self) -> str:
+        """For the closing line; nothing where all files were photos."""
+        counts = ", ".join(f"{count:,} × {reason}" for reason, count in sorted(self.left_out.items()))
+        return f"; left out: {counts}" if counts else ""
 
-def list_photos(name: str) -> Iterator[Photo]:
+
+def list_photos(name: str, left_out: Counter[str]) -> Iterator[Photo]:
     """The photos of a source that is no table."""
-    for path in find_paths(name):
+
+    def leave_out(member: str) -> bool:
+        is_hidden = any(part.startswith(".") and part not in (".", "..") for part in member.split("/"))
+        reason = HIDDEN if is_hidden else OTHER_FILE if get_suffix(member) not in SUFFIXES else ""
+        left_out.update([reason] if reason else [])
+        return bool(reason)
+
+    for path in find_paths(name, left_out):
         if get_suffix(path) == TAR:
-            yield from list_tar(path)
+            yield from list_tar(path, leave_out)
         else:
             yield Photo(path, WholeFile(path))
 
 
-def find_paths(name: str) -> Iterator[str]:
+def find_paths(name: str, left_out: Counter[str]) -> Iterator[str]:
     """The files that a SOURCE stands for; what they are, the suffix of the SOURCE tells. Raises UsageError."""
     try:
         kind = find_type(name)
         if get_suffix(name) in COMPRESSED:
             raise UsageError(f"{name}: photos hardly shrink, and only an uncompressed .tar can be read from its middle")
-        if kind is fs.FileType.File:
-            yield name
-        elif kind is fs.FileType.Directory:
+        if kind == "directory":
             # Spark writes a table as a folder with a table's name.
-            wanted = TABLES if get_suffix(name) in TABLES else SUFFIXES
-            yield from (path for path in walk(name) if get_suffix(path) in wanted)
+            wanted = TABLES if is_table(name) else SUFFIXES
+            for path, reason in walk(name):
+                reason = reason or ("" if get_suffix(path) in wanted else OTHER_FILE)
+                left_out.update([reason] if reason else [])
+                yield from [] if reason else [path]
+        elif kind is not None:
+            yield name
         elif GLOB.search(name):
-            yield from match_glob(name)
+            yield from match_glob(name, left_out)
         else:
-            raise UsageError(f"there is no {name}; a source is a photo, folder, glob, .tar, .csv or .parquet")
-    except (OSError, ValueError, pa.ArrowException) as error:
+            raise UsageError(f"there is no {name}; {ACCEPTED}")
+    except (OSError, ValueError, ImportError) as error:
         raise UsageError(f"{name}: {error}") from None
 
 
-def match_glob(pattern: str) -> Iterator[str]:
+def match_glob(pattern: str, left_out: Counter[str]) -> Iterator[str]:
     """Files that match; `**` stands for any number of folders."""
     # Imported here, as it takes a fifth of a run's start.
     from fsspec.utils import glob_translate
@@ -108,24 +130,15 @@ def match_glob(pattern: str) -> Iterator[str]:
     fixed = next(index for index, part in enumerate(parts) if GLOB.search(part))
     folder = "/".join(parts[:fixed]) or ("/" if pattern.startswith("/") else ".")
     matches = re.compile(glob_translate(pattern)).match
-    for path in walk(folder):
+    for path, reason in walk(folder):
         path = path.removeprefix("./") if folder == "." else path
         if matches(path):
-            yield path
+            left_out.update([reason] if reason else [])
+            yield from [] if reason else [path]
 
 
-def list_tar(location: str) -> Iterator[Photo]:
-    """The photos of a shard, known from its headers alone. A shard that breaks off ends with a row that says so."""
-    try:
-        with open_file(location) as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            while (member := tar.next()) is not None:
-                # Otherwise the tar file remembers every member.
-                tar.members = []  # type: ignore[attr-defined]
-                if member.isfile() and get_suffix(member.name) in SUFFIXES:
-                    place = TarMember(location, member.offset_data, member.size)
-                    yield Photo(f"{location}/{member.name}", place)
-    except (OSError, tarfile.TarError, pa.ArrowException) as error:
-        yield Photo(location, Nowhere(f"the shard cannot be read from here on: {error}"))
+def is_table(name: str) -> bool:
+    return get_suffix(name) in TABLES
 
 
 def get_suffix(name: str) -> str:

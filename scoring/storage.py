@@ -1,18 +1,31 @@
-"""Files by path or by URI (s3://, gs://, abfs://, hdfs://, and fsspec+<protocol>:// for all that fsspec knows).
+"""Files by path or by URI (file://, s3://, gs://, abfs://, hdfs://, and every other protocol that fsspec knows).
 
-Credentials, region and endpoint of a store come from its usual environment variables, such as AWS_ENDPOINT_URL.
+All of it goes through fsspec's interface. The stores that pyarrow has drivers for need no package of their own.
+Credentials, region and endpoint come from a store's usual environment variables, such as AWS_ENDPOINT_URL.
 """
 
 import os
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import BinaryIO, cast
+from urllib.parse import unquote
 
-from pyarrow import fs
+import fsspec
+from fsspec import AbstractFileSystem
+
+ARROW_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs")
+# They show an object when all of it is there; a file system shows a file from its first byte on.
+OBJECT_STORES = ("s3", "gs", "gcs", "abfs", "abfss", "az", "memory")
+HIDDEN, LINKED_FOLDER = "hidden", "link to a folder"
 
 
 def is_uri(location: str) -> bool:
-    return "://" in location
+    return "://" in location or location.startswith("file:/")
+
+
+def get_protocol(location: str) -> str:
+    """The part before `://`; `file` for a path."""
+    return location.partition(":")[0] if is_uri(location) else "file"
 
 
 def join(folder: str, name: str) -> str:
@@ -22,65 +35,88 @@ def join(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}"
 
 
-def open_store(location: str) -> tuple[fs.FileSystem, str]:
+def find_local_path(location: str) -> str | None:
+    """The path on this machine, None for a location elsewhere. file:///path, file:/path and file://localhost/path are
+    the same; not everybody who writes them encodes their blanks."""
+    if get_protocol(location) != "file":
+        return None
+    path = location
+    if is_uri(location):
+        path = "/" + location.removeprefix("file:").removeprefix("//localhost").lstrip("/")
+        path = path if os.path.lexists(path) else unquote(path)
+    return os.path.abspath(path)
+
+
+def open_store(location: str) -> tuple[AbstractFileSystem, str]:
     """The file system and the path in it.
 
     Raises:
-        ValueError: no file system knows the URI.
+        ValueError, ImportError, OSError: no file system knows the URI, or its driver is not installed.
     """
-    if not is_uri(location):
-        return fs.LocalFileSystem(), os.path.abspath(location)
-    scheme, _, rest = location.partition("://")
-    host, slash, path = rest.partition("/")
-    store, root = connect(f"{scheme}://{host}")
+    if (path := find_local_path(location)) is not None:
+        return fsspec.filesystem("file"), path
+    if get_protocol(location) not in ARROW_PROTOCOLS:
+        return fsspec.url_to_fs(location)
+    host, slash, path = location.partition("://")[2].partition("/")
+    store, root = connect(f"{get_protocol(location)}://{host}")
     return store, root + slash + path
 
 
 @lru_cache(maxsize=64)
-def connect(uri: str) -> tuple[fs.FileSystem, str]:
+def connect(uri: str) -> tuple[AbstractFileSystem, str]:
     """Once per bucket or host: a connection costs more than a photo."""
-    return fs.FileSystem.from_uri(uri)
+    # Local runs do without it.
+    from fsspec.implementations.arrow import ArrowFSWrapper
+    from pyarrow.fs import FileSystem
+
+    store, root = FileSystem.from_uri(uri)
+    return ArrowFSWrapper(store, skip_instance_cache=True), root
 
 
 def open_file(location: str) -> BinaryIO:
-    """The file, for reading at any position. Raises OSError."""
-    if not is_uri(location):
-        return open(location, "rb")
+    """The file, for reading at any position. Raises OSError, ValueError, ImportError."""
+    if (path := find_local_path(location)) is not None:
+        return open(path, "rb")
     store, path = open_store(location)
-    return cast(BinaryIO, store.open_input_file(path))
+    return cast(BinaryIO, store.open(path, "rb"))
 
 
-def list_folder(location: str) -> tuple[list[str], list[str]]:
-    """Names of the files and of the folders in a folder, both sorted, without hidden ones. Raises OSError."""
-    entries = list(list_local(location) if not is_uri(location) else list_store(location))
-    visible = [(name, is_folder) for name, is_folder in sorted(entries) if not name.startswith(".")]
-    return [name for name, is_folder in visible if not is_folder], [name for name, is_folder in visible if is_folder]
+def find_type(location: str) -> str | None:
+    """`file`, `directory`, or None where there is nothing."""
+    store, path = open_store(location)
+    try:
+        return store.info(path)["type"]
+    except FileNotFoundError:
+        return None
 
 
-def list_local(location: str) -> Iterator[tuple[str, bool]]:
-    """Links to folders are not followed: they may lead in circles."""
-    with os.scandir(location) as entries:
+def walk(location: str) -> Iterator[tuple[str, str]]:
+    """Every file below a folder, always in the same order, with "" or the reason why it is left out; a folder that is
+    left out counts once. One folder's names are in memory at a time per level. Raises OSError."""
+    folders = []
+    entries = list_local(location) if get_protocol(location) == "file" else list_store(location)
+    for name, is_folder, is_link in sorted(entries):
+        path = join(location, name)
+        if name.startswith("."):
+            yield path, HIDDEN
+        elif is_folder and is_link:
+            yield path, LINKED_FOLDER  # it may lead in circles
+        elif is_folder:
+            folders.append(path)
+        else:
+            yield path, ""
+    for folder in folders:
+        yield from walk(folder)
+
+
+def list_local(location: str) -> Iterator[tuple[str, bool, bool]]:
+    """Name, whether it is a folder, whether it is a link. fsspec's own listing holds a kilobyte per file."""
+    with os.scandir(cast(str, find_local_path(location))) as entries:
         for entry in entries:
-            if not (entry.is_symlink() and entry.is_dir()):
-                yield entry.name, entry.is_dir()
+            yield entry.name, entry.is_dir(), entry.is_symlink()
 
 
-def list_store(location: str) -> Iterator[tuple[str, bool]]:
+def list_store(location: str) -> Iterator[tuple[str, bool, bool]]:
     store, path = open_store(location)
-    for info in store.get_file_info(fs.FileSelector(path)):
-        yield info.base_name, info.type is fs.FileType.Directory
-
-
-def walk(location: str) -> Iterator[str]:
-    """Every file below a folder, always in the same order. One folder's names are in memory at a time per level."""
-    files, folders = list_folder(location)
-    for name in files:
-        yield join(location, name)
-    for name in folders:
-        yield from walk(join(location, name))
-
-
-def find_type(location: str) -> fs.FileType:
-    """Whether there is a file, a folder or nothing. Raises OSError, ValueError."""
-    store, path = open_store(location)
-    return store.get_file_info(path).type
+    for info in store.ls(path, detail=True):
+        yield info["name"].rstrip("/").rpartition("/")[2], info["type"] == "directory", False

@@ -1,41 +1,49 @@
 """A Parquet or CSV table with a column of photos: paths, URIs, or the encoded files themselves."""
 
 import os
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 import pyarrow as pa
-from pyarrow import csv, parquet
+from pyarrow import parquet, types
 
-from scoring.blocks import PHOTOS_PER_BLOCK, Block, conform
+from scoring.batches import ROWS_AT_A_TIME, Rows
+from scoring.csv_text import read_header, read_values
 from scoring.errors import UsageError
-from scoring.photos import Cell, Nowhere, Photo, WholeFile
+from scoring.photos import Cell, Missing, Photo, WholeFile
 from scoring.storage import join, open_file
 
 CSV = ".csv"
 TABLES = frozenset([CSV, ".parquet", ".pq"])
 # Names that a photo column may have without being told.
 USUAL_NAMES = ("path", "file", "filename", "photo", "image", "url", "uri", "source")
+PARTITION = re.compile(r"([^=/]+)=([^/]*)(?=/)")
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+ERRORS = (OSError, ValueError, ImportError, pa.ArrowException)
 
 
 @dataclass(frozen=True)
 class Table:
-    """`wanted`: the photo column; None for the only bytes column, or else the first with a usual name."""
+    """`path`: its location; `wanted`: the photo column, None for the only bytes column, or else the first with a usual
+    name."""
 
-    location: str
+    path: str
     wanted: str | None = None
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """The carried columns: all but the photo column, without the table's own metadata.
+        """The carried columns: all but the photo column, and those of folders such as day=1/, as text.
 
         Raises:
             UsageError: the table cannot be read, or no column holds photos.
         """
-        photo = self.photo.name
-        return pa.schema([field for field in self.full_schema if field.name != photo])
+        own = [field for field in self.full_schema if field.name != self.photo.name]
+        return pa.schema([*own, *((name, pa.string()) for name in self.partition)])
 
     @cached_property
     def photo(self) -> pa.Field:
@@ -45,87 +53,123 @@ class Table:
         usual = [name for name in USUAL_NAMES if name in fields]
         chosen = self.wanted or next(iter(binary if len(binary) == 1 else usual), None)
         if chosen not in fields or not (is_bytes(fields[chosen].type) or is_text(fields[chosen].type)):
-            names = ", ".join(f"{name} ({field.type})" for name, field in fields.items())
-            raise UsageError(f"{self.location}: name the column of paths or bytes with --column; there are {names}")
+            names = ", ".join(f"{name!r} ({field.type})" for name, field in fields.items())
+            raise UsageError(f"{self.path}: name the column of paths or bytes with --column; there are {names}")
         return fields[chosen]
 
     @cached_property
     def full_schema(self) -> pa.Schema:
+        """The columns of the file itself."""
         try:
-            with open_file(self.location) as file:
-                if self.is_csv:
-                    return csv.open_csv(file, READ).schema
-                return parquet.ParquetFile(file).schema_arrow.remove_metadata()
-        except (OSError, pa.ArrowException) as error:
-            raise UsageError(f"{self.location} is no table that can be read: {error}") from None
+            if self.is_csv:
+                schema = pa.schema([(name, pa.string()) for name in read_header(self.path)])
+            else:
+                with open_file(self.path) as file:
+                    schema = parquet.ParquetFile(file).schema_arrow.remove_metadata()
+        except ERRORS as error:
+            raise UsageError(f"{self.path} is no table that can be read: {error}") from None
+        if twice := [name for name, count in Counter(schema.names).items() if count > 1]:
+            raise UsageError(f"{self.path} has several columns {', '.join(map(repr, twice))}; rename all but one")
+        return schema
+
+    @cached_property
+    def partition(self) -> dict[str, str | None]:
+        """Values that stand in the names of its folders."""
+        found = {unquote(name): unquote(value) for name, value in PARTITION.findall(self.path)}
+        return {
+            name: None if value == NO_VALUE else value
+            for name, value in found.items()
+            if name not in self.full_schema.names
+        }
 
     @property
     def is_csv(self) -> bool:
-        return PurePosixPath(self.location).suffix.lower() == CSV
+        return PurePosixPath(self.path).suffix.lower() == CSV
 
     def count(self) -> int:
         """Rows."""
-        with open_file(self.location) as file:
-            if self.is_csv:
-                return sum(batch.num_rows for batch in csv.open_csv(file, READ))
+        if self.is_csv:
+            return sum(map(len, read_values(self.path, ROWS_AT_A_TIME)))
+        with open_file(self.path) as file:
             return parquet.read_metadata(file).num_rows
 
-    def blocks(self, carried: pa.Schema) -> Iterator[Block]:
-        """The rows in blocks. Raises UsageError for a table that breaks off."""
+    def rows(self, carried: pa.Schema) -> Iterator[Rows]:
+        """The rows, some at a time. Raises UsageError for a table that breaks off."""
+        done = 0
         try:
-            with open_file(self.location) as file:
-                yield from self.read_csv(file, carried) if self.is_csv else self.read_parquet(file, carried)
-        except (OSError, pa.ArrowException) as error:
-            raise UsageError(f"{self.location} cannot be read further: {error}") from None
+            for some in self.read_csv(carried) if self.is_csv else self.read_parquet(carried):
+                yield some
+                done += len(some.photos)
+        except ERRORS as error:
+            raise UsageError(
+                f"{self.path} cannot be read behind row {done:,}: {error}; mend it, and the same command goes on"
+            ) from None
 
-    def read_csv(self, file, carried: pa.Schema) -> Iterator[Block]:
-        # The first block decides the types, as it did for the schema.
-        for batch in csv.open_csv(file, READ):
-            table = pa.Table.from_batches([batch])
-            for start in range(0, table.num_rows, PHOTOS_PER_BLOCK):
-                yield self.make_block(table[start : start + PHOTOS_PER_BLOCK], carried)
+    def read_csv(self, carried: pa.Schema) -> Iterator[Rows]:
+        for records in read_values(self.path, ROWS_AT_A_TIME):
+            columns = [pa.array(values, pa.string()) for values in zip(*records, strict=True)]
+            yield self.find_rows(pa.table(columns, schema=self.full_schema), carried)
 
-    def read_parquet(self, file, carried: pa.Schema) -> Iterator[Block]:
+    def read_parquet(self, carried: pa.Schema) -> Iterator[Rows]:
         """Photos in a bytes column are not read here: each is a cell, read when its turn comes."""
-        table = parquet.ParquetFile(file)
-        own = [field.name for field in self.schema]
-        for group in range(table.num_row_groups):
-            if is_bytes(self.photo.type):
-                yield from self.read_cells(table, group, own, carried)
-                continue
-            batches = table.iter_batches(PHOTOS_PER_BLOCK, [group], [*own, self.photo.name])
-            yield from (self.make_block(pa.Table.from_batches([batch]), carried) for batch in batches)
+        with open_file(self.path) as file:
+            table = parquet.ParquetFile(file)
+            own = [field.name for field in self.full_schema if field.name != self.photo.name]
+            first = 0
+            for group in range(table.num_row_groups):
+                if is_bytes(self.photo.type):
+                    yield from self.read_cells(table, group, first, own, carried)
+                else:
+                    batches = table.iter_batches(ROWS_AT_A_TIME, [group], [*own, self.photo.name])
+                    yield from (self.find_rows(pa.Table.from_batches([batch]), carried) for batch in batches)
+                first += table.metadata.row_group(group).num_rows
 
-    def read_cells(self, table: parquet.ParquetFile, group: int, own: list[str], carried: pa.Schema) -> Iterator[Block]:
-        before = sum(table.metadata.row_group(each).num_rows for each in range(group))
+    def read_cells(
+        self, table: parquet.ParquetFile, group: int, first: int, own: list[str], carried: pa.Schema
+    ) -> Iterator[Rows]:
+        """A row group whose first row is row `first` of the table."""
         rows = table.metadata.row_group(group).num_rows
-        columns = conform(table.read_row_group(group, own), carried) if own else None
-        for start in range(0, rows, PHOTOS_PER_BLOCK):
-            end = min(start + PHOTOS_PER_BLOCK, rows)
-            photos = [
-                Photo(f"{self.location}#{before + row}", Cell(self.location, self.photo.name, group, row))
-                for row in range(start, end)
-            ]
-            empty = pa.table({"row": range(start, end)})
-            yield Block(photos, conform(columns[start:end] if columns is not None else empty, carried))
+        columns = table.read_row_group(group, own)
+        for start in range(0, rows, ROWS_AT_A_TIME):
+            numbers = range(start, min(start + ROWS_AT_A_TIME, rows))
+            cells = [Cell(self.path, self.photo.name, group, row) for row in numbers]
+            photos = [Photo(f"{self.path}#{first + cell.row}", cell) for cell in cells]
+            yield Rows(photos, self.conform(columns[start : numbers.stop], len(numbers), carried))
 
-    def make_block(self, table: pa.Table, carried: pa.Schema) -> Block:
-        return Block([self.find(path) for path in table[self.photo.name].to_pylist()], conform(table, carried))
+    def find_rows(self, table: pa.Table, carried: pa.Schema) -> Rows:
+        photos = [self.find(path) for path in table[self.photo.name].to_pylist()]
+        return Rows(photos, self.conform(table, len(photos), carried))
+
+    def conform(self, table: pa.Table, rows: int, carried: pa.Schema) -> pa.Table:
+        """The columns `carried`, with nulls for those that this table lacks."""
+        return pa.table([self.get_column(table, rows, field) for field in carried], schema=carried)
+
+    def get_column(self, table: pa.Table, rows: int, field: pa.Field) -> pa.Array | pa.ChunkedArray:
+        if field.name in self.partition:
+            return pa.repeat(pa.scalar(self.partition[field.name], pa.string()), rows).cast(field.type)
+        if field.name not in self.schema.names:
+            return pa.nulls(rows, field.type)
+        column = table[field.name]
+        return column if column.type == field.type else column.cast(field.type)
 
     def find(self, path: str | None) -> Photo:
         """A relative path starts in the table's folder."""
         if not path:
-            return Photo(self.location, Nowhere("the row has no photo"))
-        location = join(os.path.dirname(self.location), path)
+            return Photo(self.path, Missing("the row has no photo"))
+        location = join(os.path.dirname(self.path), path)
         return Photo(location, WholeFile(location))
 
 
-READ = csv.ReadOptions(block_size=4 * 1024 * 1024)
+def is_bytes(kind: pa.DataType) -> bool:
+    """Bytes of any width, in a dictionary or not, or Hugging Face's struct of `bytes` and `path`."""
+    if types.is_struct(kind):
+        return kind.get_field_index("bytes") >= 0 and is_bytes(kind.field("bytes").type)
+    if types.is_dictionary(kind):
+        return is_bytes(kind.value_type)
+    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
 
 
-def is_bytes(type: pa.DataType) -> bool:
-    return pa.types.is_binary(type) or pa.types.is_large_binary(type)
-
-
-def is_text(type: pa.DataType) -> bool:
-    return pa.types.is_string(type) or pa.types.is_large_string(type)
+def is_text(kind: pa.DataType) -> bool:
+    if types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)

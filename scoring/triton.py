@@ -1,50 +1,32 @@
-"""The gRPC side: photos to Triton's ensemble `analyze`, and their tensors back. One channel to all endpoints.
+"""The gRPC side: photos to Triton's ensemble `analyze` and its answers back, again and again where that may help.
 
 gRPC itself takes the endpoints in turn, leaves out one that does not answer, and takes it back when it does.
 """
 
-import json
 import socket
+import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import grpc
-import numpy as np
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity.nap import sleep_using_event
 from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
-from tritonclient.utils import deserialize_bytes_tensor
 
-from scoring.errors import ServiceAway, UsageError
-from scoring.schema import Model
+from contract.answer import Tensors, read_rows
+from contract.card import Catalog
+from contract.channel import GRACE_SECONDS, open_channel
+from contract.failure import AnalyzeError, Broken, Expired, Unavailable, UnknownTask, classify_failure
+from contract.request import make_request
+from contract.tasks import ENSEMBLE
+from scoring.errors import ServiceAway, Stopped, UsageError
 
-ENSEMBLE = "analyze"
-SIZE = "IMAGE_SIZE"
-DTYPES = {"FP32": np.float32, "INT32": np.int32}
 CONFIG_SECONDS = 10.0
-# Triton's queues give up first: a deadline that passes here cancels the request, which may crash Triton before 25.03.
-MARGIN_SECONDS = 5.0
-CHANNEL_OPTIONS = [
-    ("grpc.lb_policy_name", "round_robin"),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 5000),
-    # With these gRPC sets TCP_USER_TIMEOUT: a machine that vanishes without a word is noticed after 20 s. Triton
-    # takes pings more often than every 5 minutes for an attack.
-    ("grpc.keepalive_time_ms", 300_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-]
-
-Tensors = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Ensemble:
-    """`analyze`: its models, or those of them that were asked for, and how many photos one request may have."""
-
-    models: tuple[Model, ...]
-    max_batch_size: int
+# A stub process that dies takes every request it had with it, also of good photos.
+FEW_TIMES = 3
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 10.0
+AWAY = (Unavailable, Expired)
 
 
 def make_target(endpoints: str) -> str:
@@ -69,66 +51,88 @@ def resolve(host: str) -> list[str]:
     return sorted({str(address[0]) for *_, address in found})
 
 
-class Triton:
-    """Thread-safe. `timeout`: seconds that one request may take."""
+class RetryingClient:
+    """Thread-safe. `timeout`: seconds that one request may take; `patience`: seconds for which photos are asked for
+    again while the service is busy or away.
 
-    def __init__(self, endpoints: str, timeout: float) -> None:
-        self._endpoints, self._timeout = endpoints, timeout
-        self._channel = grpc.insecure_channel(make_target(endpoints), options=CHANNEL_OPTIONS)
+    Once the service has answered nobody for that long, photos get one try each, so that a run ends.
+    """
+
+    def __init__(self, endpoints: str, timeout: float, patience: float) -> None:
+        self._endpoints, self._timeout, self._patience = endpoints, timeout, patience
+        self._channel = open_channel(make_target(endpoints))
         self._stub = GRPCInferenceServiceStub(self._channel)
+        self._stopping = threading.Event()
+        self._silent_since: float | None = None
+        self._retrying = Retrying(
+            retry=retry_if_exception_type((*AWAY, Broken)),
+            wait=wait_random_exponential(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS),
+            stop=self._gives_up,
+            sleep=sleep_using_event(self._stopping),
+            reraise=True,
+        )
 
     def close(self) -> None:
         """Ends the calls under way, too."""
         self._channel.close()
 
-    def describe(self, names: tuple[str, ...] = (), wait: float = 0.0) -> Ensemble:
-        """With the named models, all without names, by name. `wait`: seconds that a service may take to start.
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Begin no further request."""
+        self._stopping.set()
+
+    def describe(self, wait: float = 0.0) -> Catalog:
+        """The models of `analyze`. `wait`: seconds that a service may take to start.
 
         Raises:
             ServiceAway: there is no answer.
-            UsageError: a name is unknown; lists the known ones.
+            UsageError: a model has an unknown task.
         """
         request = messages.ModelConfigRequest(name=ENSEMBLE)
         try:
             config = self._stub.ModelConfig(request, timeout=wait or CONFIG_SECONDS, wait_for_ready=wait > 0).config
+            return Catalog.from_config(config)
         except grpc.RpcError as error:
             raise ServiceAway(f"Triton at {self._endpoints} does not answer ({error.code().name})") from None
-        known = {
-            name: Model.from_card(name, json.loads(card.string_value))
-            for name, card in sorted(config.parameters.items())
-        }
-        if unknown := [name for name in names if name not in known]:
-            raise UsageError(f"--outputs: no model {', '.join(unknown)}; there are {', '.join(known)}")
-        models = tuple(model for name, model in known.items() if name in (names or known))
-        return Ensemble(models, config.max_batch_size)
+        except UnknownTask as error:
+            raise UsageError(str(error)) from None
 
-    def infer(self, images: Sequence[bytes], outputs: tuple[str, ...]) -> list[Tensors]:
-        """Encoded files through the ensemble in one request, at most its `max_batch_size`; the tensors of each.
+    def ask(self, images: Sequence[bytes], outputs: Sequence[str]) -> list[Tensors | AnalyzeError]:
+        """For each photo the tensors of `outputs`, or its failure. One request for all, at most `max_batch_size`.
+
+        A request fails whole. Where the fault may be one photo's, they are asked for again one by one.
 
         Raises:
-            grpc.RpcError: INVALID_ARGUMENT if one of the files is no picture.
+            Stopped: the client was stopped before there was an answer.
         """
-        response = self._stub.ModelInfer(self._make_request(images, outputs), self._timeout + MARGIN_SECONDS)
-        contents = zip(response.outputs, response.raw_output_contents, strict=True)
-        batches = {output.name: read_tensor(output, content) for output, content in contents}
-        return [{name: batch[place] for name, batch in batches.items()} for place in range(len(images))]
+        try:
+            return list(self._retrying(self._infer, images, outputs))
+        except AnalyzeError as error:
+            if isinstance(error, AWAY) or len(images) == 1:
+                return [error] * len(images)
+            return [answer for image in images for answer in self.ask([image], outputs)]
 
-    def _make_request(self, images: Sequence[bytes], outputs: tuple[str, ...]) -> messages.ModelInferRequest:
-        request = messages.ModelInferRequest(model_name=ENSEMBLE)
-        request.inputs.add(name="IMAGE", datatype="BYTES", shape=[len(images), 1])
-        for name in outputs:
-            request.outputs.add(name=name)
-        # Tells the preprocess step what it can leave out; Triton prunes by the outputs themselves.
-        request.parameters["outputs"].string_param = ",".join(outputs)
-        # The client's deadline ends the wait here; this ends the wait in Triton's queues.
-        request.parameters["timeout"].int64_param = int(self._timeout * 1e6)
-        elements = (part for image in images for part in (len(image).to_bytes(4, "little"), image))
-        request.raw_input_contents.append(b"".join(elements))
-        return request
+    def _infer(self, images: Sequence[bytes], outputs: Sequence[str]) -> list[Tensors]:
+        if self.is_stopped:
+            raise Stopped
+        request = make_request(images, outputs, self._timeout)
+        try:
+            rows = list(read_rows(self._stub.ModelInfer(request, self._timeout + GRACE_SECONDS)))
+        except grpc.RpcError as error:
+            failure = classify_failure(error)
+            if not isinstance(failure, AWAY):
+                self._silent_since = None
+            raise failure from None
+        self._silent_since = None
+        return rows
 
-
-def read_tensor(output: messages.ModelInferResponse.InferOutputTensor, content: bytes) -> np.ndarray:
-    """One tensor with its batch dimension; BYTES become an object array of bytes."""
-    is_bytes = output.datatype == "BYTES"
-    flat = deserialize_bytes_tensor(content) if is_bytes else np.frombuffer(content, DTYPES[output.datatype])
-    return flat.reshape(tuple(output.shape))
+    def _gives_up(self, state: RetryCallState) -> bool:
+        assert state.outcome is not None
+        if isinstance(state.outcome.exception(), Broken):
+            return state.attempt_number >= FEW_TIMES
+        if self._silent_since is None:
+            self._silent_since = time.monotonic()
+        return max(state.seconds_since_start or 0.0, time.monotonic() - self._silent_since) >= self._patience

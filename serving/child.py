@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from serving.errors import ChildDied
 from serving.triton_log import find_load_failures
 
 LOG_LINES_KEPT = 15
+NOTICED_WITHIN = 2.0  # seconds in which a process takes note of a child that ended
 KILL_AFTER = 2.0  # seconds over the time that the process has been told to end in
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -31,8 +33,10 @@ class Child:
         is_notable: Callable[[str], bool],
         *,
         verbose: bool,
+        files: Sequence[int] = (),
     ) -> None:
         self.name = name
+        self._dead: dict[str, float] = {}  # process ids of its dead children, with the time when they were first seen
         self._notable: deque[str] = deque(maxlen=LOG_LINES_KEPT)
         self._is_notable = is_notable
         self._verbose = verbose
@@ -45,6 +49,7 @@ class Child:
             text=True,
             errors="replace",
             start_new_session=True,
+            pass_fds=files,
             preexec_fn=end_with_parent,
         )
         self._reader = threading.Thread(target=self._read_log, daemon=True)
@@ -57,17 +62,23 @@ class Child:
     def require_alive(self) -> None:
         """Raise ChildDied with the last notable lines of the log when the process has ended."""
         status = self._process.poll()
-        if status is None:
-            return
-        self._reader.join(timeout=1)
-        lines = list(self._notable) or ["it said nothing"]
-        raise ChildDied(
-            f"{self.name} stopped by itself ({describe_status(status)})", find_load_failures(lines) or lines
-        )
+        if status is not None:
+            self._reader.join(timeout=1)
+            raise ChildDied(f"{self.name} stopped by itself ({describe_status(status)})", self._explain())
 
-    def has_crashed(self) -> bool:
-        """Whether a segmentation fault ended the process."""
-        return self._process.poll() == -signal.SIGSEGV
+    def require_children(self) -> None:
+        """Raise ChildDied when a child of the process has ended and the process does not notice.
+
+        Triton waits without end for a stub that died before it could say so.
+        """
+        now = time.monotonic()
+        self._dead = {pid: self._dead.get(pid, now) for pid in self.list_children() if is_dead(pid)}
+        if any(now - since > NOTICED_WITHIN for since in self._dead.values()):
+            raise ChildDied(f"a process that {self.name} started for a model has died", self._explain())
+
+    def _explain(self) -> list[str]:
+        lines = list(self._notable) or ["it said nothing"]
+        return find_load_failures(lines) or lines
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process, if it still runs."""
@@ -77,7 +88,8 @@ class Child:
     def list_children(self) -> set[str]:
         """Process ids of the process's own children, as text."""
         try:
-            return set(Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())
+            threads = Path(f"/proc/{self.pid}/task").glob("*/children")
+            return {pid for thread in threads for pid in thread.read_text().split()}
         except OSError:
             return set()
 
@@ -112,6 +124,14 @@ def kill_group(leader: int) -> None:
     """Kill every process of a group: Python-backend stubs outlive a Triton that crashed."""
     with suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
+
+
+def is_dead(pid: str) -> bool:
+    """Whether a process has ended and its parent has not taken note: a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
 
 
 def describe_status(status: int) -> str:

@@ -5,6 +5,7 @@ ServingError
 ├── InstallationError    a part of the machine or of the environment is missing
 ├── PortInUse            another process listens where this one should
 ├── ModelsUnavailable    Triton cannot load a model of the repositories
+├── TritonHangs          Triton runs and answers nothing
 └── ChildDied            Triton or the gateway stopped by itself
 """
 
@@ -37,6 +38,10 @@ class PortInUse(ServingError):
 
 class ModelsUnavailable(ServingError):
     """Triton did not get every model ready."""
+
+
+class TritonHangs(ServingError):
+    """Triton runs, may even say that it is ready, and answers nothing."""
 
 
 class ChildDied(ServingError):

@@ -1,6 +1,7 @@
 """Command line and environment of the gateway: gunicorn around the app factory, which is not imported here."""
 
 import os
+import socket
 import sys
 from dataclasses import dataclass
 from urllib.error import URLError
@@ -18,19 +19,21 @@ class GatewayLaunch:
 
     command: tuple[str, ...]
     environment: dict[str, str]
+    files: tuple[int, ...]
 
 
-def prepare_gateway(settings: Settings) -> GatewayLaunch:
+def prepare_gateway(settings: Settings, listener: socket.socket) -> GatewayLaunch:
     """Worker class, threads and metrics are the gateway's own affair: gateway/gunicorn_config.py."""
     workers = ("--workers", str(settings.gateway_workers)) if settings.gateway_workers else ()
     command = (
         *(sys.executable, "-m", "gunicorn", "--chdir", str(ROOT), "--config", CONFIG),
-        *("--bind", f"{bracket(settings.gateway_host)}:{settings.gateway_port}", *workers),
+        # Nobody else can have the port, whose readiness is then this gateway's.
+        *("--bind", f"fd://{listener.fileno()}", *workers),
         *("--graceful-timeout", str(int(settings.stop_timeout))),
         *("--log-level", "info" if settings.verbose else "warning"),
         APP,
     )
-    return GatewayLaunch(command, {**os.environ, "TRITON_URL": triton_url(settings)})
+    return GatewayLaunch(command, {**os.environ, "TRITON_URL": triton_url(settings)}, (listener.fileno(),))
 
 
 def triton_url(settings: Settings) -> str:

@@ -42,7 +42,10 @@ class ModelControl:
             except InferenceServerException as error:
                 raise ModelsUnavailable(f"model {name!r} is not reloaded: {error.message()}") from error
         for name in gone:
-            self._client.unload_model(name, headers=self._headers, client_timeout=LOAD_TIMEOUT)
+            try:
+                self._client.unload_model(name, headers=self._headers, client_timeout=LOAD_TIMEOUT)
+            except InferenceServerException as error:
+                raise ModelsUnavailable(f"model {name!r} is not unloaded: {error.message()}") from error
         self._wait_until_ready(models)
 
     def _wait_until_ready(self, models: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from serving.errors import SettingsError
+from serving.paths import require_plain
 
 
 class Role(IntEnum):
@@ -27,12 +28,19 @@ def list_models(repositories: Iterable[Path]) -> list[str]:
     for folder in (entry for repository in repositories for entry in sorted(repository.iterdir())):
         if not (folder / "config.pbtxt").is_file():
             continue
+        require_plain(Path(folder.name), "the name of the model")
         if folder.name in folders:
             raise SettingsError(
                 f"two model repositories have a model {folder.name!r}: {folders[folder.name]} and {folder}"
             )
         folders[folder.name] = folder
     return sorted(folders, key=lambda name: (read_role(folders[name]), name))
+
+
+def list_networks(repository: Path) -> list[Path]:
+    """Folders of the models that are no Python step and no ensemble."""
+    folders = [config.parent for config in sorted(repository.glob("*/config.pbtxt"))]
+    return [folder for folder in folders if read_role(folder) is Role.NETWORK]
 
 
 def read_role(folder: Path) -> Role:

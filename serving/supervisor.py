@@ -1,6 +1,7 @@
-"""Starts Triton, then the gateway; watches both, reloads on SIGHUP, and stops everything at the end."""
+"""Starts Triton, then the gateway; watches both, starts Triton again when it dies, reloads on SIGHUP, stops it all."""
 
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +14,16 @@ from serving.errors import ModelsUnavailable, ServingError
 from serving.gateway import GatewayLaunch, gateway_url, is_gateway_ready, prepare_gateway, triton_url
 from serving.installation import find_installation
 from serving.model_control import connect
-from serving.ports import claim_ports
+from serving.ports import take_ports
+from serving.probe import ENSEMBLE, require_answers
 from serving.repositories import list_models
 from serving.settings import Settings
 from serving.triton import TritonLaunch, prepare_triton, remove_shared_memory
 from serving.triton_log import TritonLogFilter
 
 POLL_SECONDS = 0.1
+PAUSES = (0.0, 3.0, 10.0, 30.0)  # seconds before Triton is started again, by the number of deaths in a row
+STEADY = 10.0  # seconds that a start must have held for the next death to be the first of a row
 
 
 class StopRequested(BaseException):
@@ -32,14 +36,17 @@ class Supervisor:
     def __init__(self, settings: Settings, announce: Callable[[str], None]) -> None:
         self._settings = settings
         self._announce = announce
-        self._children: list[Child] = []
-        self._triton = ExitStack()
+        self._triton: Child
+        self._triton_stack = ExitStack()
+        self._gateway: Child | None = None
         self._models: list[str] = []
-        self._reload_requested = False
         self._secret = ""
+        self._ready_at = self._probed_at = 0.0
+        self._deaths = 0
+        self._reload_requested = False
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT. Raises ServingError when something ends that should not."""
+        """Serve until SIGTERM or SIGINT. Raises ServingError when the start fails or the gateway ends."""
         with ExitStack() as stack, self._signals():
             try:
                 self._start(stack)
@@ -52,41 +59,48 @@ class Supervisor:
 
     def _start(self, stack: ExitStack) -> None:
         started = time.monotonic()
-        self._settings = claim_ports(self._settings)
-        self._models = list_models(self._settings.model_repository)
-        self._start_triton(stack.enter_context(self._triton))
-        if self._settings.gateway:
-            self._start_gateway(stack)
+        self._settings, listener = take_ports(self._settings)
+        stack.enter_context(self._triton_stack)
+        self._start_triton()
+        if listener:
+            with listener:
+                self._start_gateway(stack, listener)
         self._announce(describe_endpoints(self._settings))
         self._announce(f"serving: ready with {len(self._models)} models after {time.monotonic() - started:.1f} s")
 
-    def _start_triton(self, stack: ExitStack) -> None:
+    def _start_triton(self) -> None:
+        self._models = list_models(self._settings.model_repository)
         installation = find_installation(self._settings.triton_directory)
-        directory = Path(stack.enter_context(TemporaryDirectory(prefix="serving-")))
+        directory = Path(self._triton_stack.enter_context(TemporaryDirectory(prefix="serving-")))
         launch = prepare_triton(self._settings, installation, directory)
         self._secret = launch.secret
-        stack.callback(remove_shared_memory, launch.shm_prefix)
+        self._triton_stack.callback(remove_shared_memory, launch.shm_prefix)
         self._announce(f"serving: loading {len(self._models)} models")
-        self._supervise(stack, "Triton", launch, TritonLogFilter())
+        self._triton = self._supervise(self._triton_stack, "Triton", launch, TritonLogFilter())
         with connect(triton_url(self._settings), self._secret) as control:
             self._wait_until(lambda: control.is_ready(self._models), "models")
+        self._ready_at = self._probed_at = time.monotonic()
 
-    def _start_gateway(self, stack: ExitStack) -> None:
-        launch = prepare_gateway(self._settings)
-        self._supervise(stack, "the gateway", launch, lambda line: True)
+    def _start_gateway(self, stack: ExitStack, listener: socket.socket) -> None:
+        launch = prepare_gateway(self._settings, listener)
+        self._gateway = self._supervise(stack, "the gateway", launch, lambda line: True)
         self._wait_until(lambda: is_gateway_ready(self._settings), "gateway")
 
     def _supervise(
         self, stack: ExitStack, name: str, launch: TritonLaunch | GatewayLaunch, is_notable: Callable[[str], bool]
-    ) -> None:
-        child = Child(name, launch.command, launch.environment, is_notable, verbose=self._settings.verbose)
-        self._children.append(child)
+    ) -> Child:
+        child = Child(
+            *(name, launch.command, launch.environment, is_notable), verbose=self._settings.verbose, files=launch.files
+        )
         stack.callback(child.stop, self._settings.stop_timeout)
+        return child
 
     def _wait_until(self, is_ready: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + self._settings.ready_timeout
         while not is_ready():
-            self._require_children()
+            self._triton.require_alive()
+            self._triton.require_children()
+            self._require_gateway()
             if time.monotonic() > deadline:
                 raise ModelsUnavailable(
                     f"the {what} did not become ready within {self._settings.ready_timeout:g} s",
@@ -96,30 +110,54 @@ class Supervisor:
 
     def _watch(self) -> None:
         while True:
-            if self._children[0].has_crashed():
-                self._restart_triton()
-            self._require_children()
+            self._require_gateway()
+            try:
+                self._triton.require_alive()
+                self._probe()
+            except ServingError as death:
+                self._revive_triton(death)
             if self._reload_requested:
                 self._reload_requested = False
                 self._reload()
             time.sleep(POLL_SECONDS)
 
-    def _restart_triton(self) -> None:
-        """Triton before 25.03 may crash when a client is killed, or stops waiting, in the middle of a request.
+    def _probe(self) -> None:
+        interval = self._settings.probe_interval
+        if interval and ENSEMBLE in self._models and time.monotonic() - self._probed_at > interval:
+            require_answers(triton_url(self._settings), self._triton.require_alive)
+            self._probed_at = time.monotonic()
 
-        https://github.com/triton-inference-server/server/issues/7368 and 8034
-        """
-        started = time.monotonic()
-        self._announce("serving: Triton crashed (SIGSEGV) and is started again")
-        self._children.pop(0)
-        self._triton.close()
-        self._start_triton(self._triton)
-        self._children.insert(0, self._children.pop())
-        self._announce(f"serving: ready again after {time.monotonic() - started:.1f} s")
+    def _revive_triton(self, death: ServingError) -> None:
+        """Start Triton until it is ready again, with growing pauses; the gateway answers 503 meanwhile."""
+        died = time.monotonic()
+        if died - self._ready_at > STEADY:
+            self._deaths = 0
+        while True:
+            self._deaths += 1
+            pause = PAUSES[min(self._deaths, len(PAUSES)) - 1]
+            self._announce(
+                f"serving: {death}\nserving: Triton is started again" + (f" in {pause:g} s" if pause else "")
+            )
+            self._triton.send(signal.SIGKILL)
+            self._triton_stack.close()
+            self._rest(pause)
+            try:
+                self._start_triton()
+                break
+            except ServingError as error:
+                self._require_gateway()
+                death = error
+        self._announce(f"serving: ready again after {time.monotonic() - died:.1f} s")
 
-    def _require_children(self) -> None:
-        for child in self._children:
-            child.require_alive()
+    def _rest(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._require_gateway()
+            time.sleep(POLL_SECONDS)
+
+    def _require_gateway(self) -> None:
+        if self._gateway:
+            self._gateway.require_alive()
 
     def _reload(self) -> None:
         """Models first, then the gateway, which learns from Triton what there is."""
@@ -134,8 +172,8 @@ class Supervisor:
         except ServingError as error:
             print(f"serving: {error}", file=sys.stderr, flush=True)
             return
-        for gateway in self._children[1:]:
-            self._replace_workers(gateway)
+        if self._gateway:
+            self._replace_workers(self._gateway)
         self._announce(f"serving: reloaded {len(models)} models")
 
     def _replace_workers(self, gateway: Child) -> None:

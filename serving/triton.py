@@ -3,6 +3,7 @@
 import math
 import os
 import secrets
+import shlex
 import sys
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -10,8 +11,9 @@ from pathlib import Path
 
 from serving.backend_directory import lay_out_backends, link_libraries
 from serving.errors import InstallationError, SettingsError
-from serving.fingerprint import TARGET, check_plans
 from serving.installation import Installation
+from serving.paths import make_plain, require_plain
+from serving.repositories import list_models, list_networks
 from serving.settings import Settings
 
 RESTRICTED_PROTOCOLS = "model-repository,shared-memory,trace,logging"
@@ -32,22 +34,26 @@ class TritonLaunch:
     environment: dict[str, str]
     secret: str
     shm_prefix: str
+    files: tuple[int, ...] = ()
 
 
 def prepare_triton(settings: Settings, installation: Installation, directory: Path) -> TritonLaunch:
     """Lay out what Triton needs in `directory` (an empty folder) and say how to start it."""
+    require_plain(directory, "the folder for temporary files")
     if installation.embedded:
         require_loopback(settings)
-    if settings.model_config_name == TARGET:
-        check_plans(settings.model_repository)
+    else:
+        require_plain(installation.backends, "the folder of backends")
+    require_configs(settings)
     secret = settings.triton_secret or secrets.token_urlsafe(24)
     shm_prefix = f"serving_{os.getpid()}_"
     command = (
         installation.binary,
-        *repository_options(settings),
+        *repository_options(settings, directory),
         *endpoint_options(settings, secret),
         *backend_options(installation, directory, shm_prefix),
         *cache_options(settings, installation),
+        *shlex.split(settings.triton_flags),
         # Triton 24.10 waits this long for nothing once a model has failed to reload.
         f"--exit-timeout-secs={math.ceil(settings.stop_timeout)}",
         # The wheel runs networks on the CPU: without these Triton warns that it finds no GPU.
@@ -67,10 +73,31 @@ def require_loopback(settings: Settings) -> None:
     )
 
 
-def repository_options(settings: Settings) -> list[str]:
+def require_configs(settings: Settings) -> None:
+    """Refuse a target that a network has no config for: Triton would serve it by its config for the CPU."""
+    name = settings.model_config_name
+    lacking = [
+        network.name
+        for repository in (settings.model_repository if name else ())
+        for network in list_networks(repository)
+        if not (network / "configs" / f"{name}.pbtxt").is_file()
+    ]
+    if lacking:
+        raise SettingsError(
+            f"--model-config-name={name}: there is no configs/{name}.pbtxt of {', '.join(lacking)}",
+            "`make export` writes those of `cuda`; export/README.md tells how those of `tensorrt` are made.",
+        )
+
+
+def repository_options(settings: Settings, directory: Path) -> list[str]:
     """Explicit model control, so that SIGHUP can reload in the right order."""
-    options = [f"--model-repository={path.resolve()}" for path in settings.model_repository]
-    options += ["--model-control-mode=explicit", "--load-model=*", "--strict-readiness=true"]
+    options = [
+        f"--model-repository={make_plain(path.resolve(), directory / f'repository_{number}')}"
+        for number, path in enumerate(settings.model_repository)
+    ]
+    # By name: `*` would also load the folders of steps that no model needs, which have no config.
+    options += ["--model-control-mode=explicit", "--strict-readiness=true"]
+    options += [f"--load-model={name}" for name in list_models(settings.model_repository)]
     if settings.model_config_name:
         options.append(f"--model-config-name={settings.model_config_name}")
     return options
@@ -119,7 +146,8 @@ def make_environment(installation: Installation, directory: Path) -> dict[str, s
     """Environment of Triton and thereby of its Python-backend stubs."""
     environment = {**ALLOCATOR, **os.environ, **dict.fromkeys(SINGLE_THREADED, "1")}
     if installation.embedded:
-        libraries = [str(installation.libraries), str(link_libraries(directory))]
+        wheel = make_plain(installation.libraries, directory / "wheel_libraries")
+        libraries = [str(wheel), str(link_libraries(directory))]
         environment["LD_LIBRARY_PATH"] = join_paths(libraries, environment.get("LD_LIBRARY_PATH"))
         environment["PATH"] = join_paths([str(python_directory())], environment.get("PATH"))
     return environment

@@ -126,6 +126,13 @@ pixels = { channels = "rgb", mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 
 """
 
 
+def embedding_entry(folder: Path, name: str = "likeness", *lines: str) -> str:
+    """The classifier's three numbers as an embedding."""
+    entry = torch_entry(folder).replace("models.colour", f"models.{name}").replace("classification", "embedding")
+    kept = [line for line in entry.splitlines() if not line.startswith(("labels", "activation"))]
+    return "\n".join([*kept, *lines, ""])
+
+
 def write_manifest(folder: Path, *entries: str) -> Path:
     path = folder / "models.toml"
     path.write_text("\n".join(entries))
@@ -231,4 +238,47 @@ task = "detection"
 framework = "onnx"
 checkpoint = "ready.onnx"
 geometry = { mode = "letterbox", width = 32, height = 32 }
+"""
+
+
+def bright_entry(folder: Path, name: str = "bright") -> str:
+    """A detector with a raw head, one class and any batch: the quarters of the picture whose red is above 0.2."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    quarters = np.array([[8, 24, 8, 24], [8, 8, 24, 24], [16] * 4, [16] * 4], dtype=np.float32)[None]
+    constants = {
+        "quarters": quarters,
+        "list": np.array([0, 3, 4], dtype=np.int64),
+        "begin": np.array([0], dtype=np.int64),
+        "end": np.array([1], dtype=np.int64),
+        "axis": np.array([1], dtype=np.int64),
+        "dark": np.array(0.2, dtype=np.float32),
+        "nothing": np.array(0, dtype=np.float32),
+    }
+    nodes = [
+        helper.make_node("AveragePool", ["images"], ["means"], kernel_shape=[16, 16], strides=[16, 16]),
+        helper.make_node("Reshape", ["means", "list"], ["colours"]),
+        helper.make_node("Slice", ["colours", "begin", "end", "axis"], ["red"]),
+        helper.make_node("Sub", ["red", "dark"], ["above"]),
+        helper.make_node("Relu", ["above"], ["scores"]),
+        helper.make_node("Mul", ["scores", "nothing"], ["zeros"]),
+        helper.make_node("Add", ["quarters", "zeros"], ["boxes"]),
+        helper.make_node("Concat", ["boxes", "scores"], ["output0"], axis=1),
+    ]
+    pixels = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 3, 32, 32])
+    rows = helper.make_tensor_value_info("output0", TensorProto.FLOAT, ["N", 5, 4])
+    initializers = [numpy_helper.from_array(array, key) for key, array in constants.items()]
+    graph = helper.make_graph(nodes, "bright", [pixels], [rows], initializers)
+    save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+        folder / "bright.onnx",
+    )
+    return f"""
+[models.{name}]
+task = "detection"
+framework = "onnx"
+checkpoint = "bright.onnx"
+labels = ["bright"]
+geometry = {{ mode = "stretch", width = 32, height = 32 }}
 """

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
-import tritonclient.grpc as triton
 
+from contract.tasks import ENSEMBLE
 from tests import score_table
+from tests.analyzing import Analyzer
 from tests.between import Between
 
 ROOT = Path(__file__).parents[1]
@@ -91,24 +91,14 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def analyze(triton_url):
-    """Call the ensemble: files in, {output: array} out; raises tritonclient's InferenceServerException."""
-    client = triton.InferenceServerClient(triton_url)
-
-    def call(*files: bytes, outputs: list[str] | None = None, model: str = "analyze") -> dict[str, np.ndarray]:
-        images = triton.InferInput("IMAGE", [len(files), 1], "BYTES")
-        images.set_data_from_numpy(np.array([[file] for file in files], dtype=np.object_))
-        wanted = [triton.InferRequestedOutput(name) for name in outputs] if outputs else None
-        result = client.infer(model, [images], outputs=wanted, client_timeout=60)
-        return {output.name: result.as_numpy(output.name) for output in result.get_response().outputs}
-
-    call.client = client
-    return call
+    """Call the ensemble: files in, {output: array} out."""
+    return Analyzer(triton_url)
 
 
 @pytest.fixture
 def count_inferences(analyze):
     """How many photos the ensemble has answered so far."""
-    return lambda: analyze.client.get_inference_statistics("analyze").model_stats[0].inference_count
+    return lambda: analyze.count_inferences()[ENSEMBLE]
 
 
 @pytest.fixture

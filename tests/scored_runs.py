@@ -1,4 +1,4 @@
-"""Scored datasets for tests of the report, with known effects: the same schema as `python -m scoring` writes."""
+"""Scored datasets for tests of the report, with known effects: the same columns as `python -m scoring` writes."""
 
 from pathlib import Path
 
@@ -6,14 +6,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scoring.schema import Model, Task, make_schema
+from contract.card import Card
+from contract.tasks import Task
+from scoring.schema import AFTER, BEFORE, make_schema
+from scoring.tasks import list_columns
 
 MODELS = [
-    Model("smiling", Task.CLASSIFICATION, ["not smiling", "smiling"], "1", "a" * 8, ["smiling"], "smiling"),
-    Model("sunglasses", Task.CLASSIFICATION, ["none", "sunglasses"], "1", "b" * 8, ["sunglasses"], "sunglasses"),
-    Model("caption", Task.CAPTION, [], "1", "c" * 8, ["CAPTION", "CAPTION_SCORE"]),
-    Model("objects", Task.DETECTION, ["circle", "square"], "1", "d" * 8, ["DETECTION_BOXES"]),
+    Card("smiling", Task.CLASSIFICATION, "1", "a" * 8, {}, ["not smiling", "smiling"], "smiling"),
+    Card("sunglasses", Task.CLASSIFICATION, "1", "b" * 8, {}, ["none", "sunglasses"], "sunglasses"),
+    Card("caption", Task.CAPTION, "1", "c" * 8, {}),
+    Card("objects", Task.DETECTION, "1", "d" * 8, {}, ["circle", "square"]),
 ]
+DIMENSIONS = 16
+FIXED = {name for name, _ in (*BEFORE, *AFTER)}
 
 
 def make_columns(rows: int, persons: int, effect: float, seed: int = 0) -> dict[str, list]:
@@ -38,7 +43,7 @@ def make_columns(rows: int, persons: int, effect: float, seed: int = 0) -> dict[
         "caption_score": blank(rng.normal(-5, 1, rows).tolist(), bad),
         "objects": blank([find(number % 3, rng) for number in range(rows)], bad),
         "error": ["picture: preprocess: cannot decode image: no JPEG" if each else None for each in bad],
-        "models": [[(model.name, f"{model.version} {model.checksum}") for model in MODELS]] * rows,
+        "models": [[(card.name, f"{card.version} {card.checksum}") for card in MODELS]] * rows,
         "seconds": [0.1] * rows,
     }
 
@@ -58,14 +63,23 @@ def blank(values: list, bad: np.ndarray) -> list:
     return [None if failed else value for value, failed in zip(values, bad, strict=True)]
 
 
-def write_run(folder: Path, columns: dict[str, list], models: list[Model] = MODELS, parts: int = 2) -> Path:
-    """The columns as `parts` Parquet files, without those of models that are not named; others are carried through."""
-    own = make_schema(MODELS, pa.schema([])).names
+def write_run(
+    folder: Path, columns: dict[str, list], models: list[Card] = MODELS, types: dict | None = None, parts: int = 2
+) -> Path:
+    """The columns as `parts` Parquet files, without those of MODELS that are not named; others are carried through.
+
+    `types` of columns that are other than usual.
+    """
+    own = {name for card in [*MODELS, *models] for name, _ in list_columns(card)} | FIXED
     carried = pa.table({name: values for name, values in columns.items() if name not in own}).schema
     schema = make_schema(models, carried)
-    table = pa.table([pa.array(columns[name], schema.field(name).type) for name in schema.names], schema)
+    for name, kind in (types or {}).items():
+        schema = schema.set(schema.get_field_index(name), pa.field(name, kind))
+    # The schema may have given a carried column another name.
+    given = dict(zip(schema.names, carried.names, strict=False))
+    table = pa.table([pa.array(columns[given.get(field.name, field.name)], field.type) for field in schema], schema)
     folder.mkdir(parents=True, exist_ok=True)
     size = -(-len(table) // parts)
     for number in range(parts):
-        pq.write_table(table.slice(number * size, size), folder / f"part-{number:05}.parquet")
+        pq.write_table(table.slice(number * size, size), folder / f"part-{number:06}.parquet")
     return folder

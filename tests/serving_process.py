@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FREE_PORTS = ("--grpc-port", "0", "--metrics-port", "0", "--gateway-port", "0")
 SECRET = "secret-of-the-tests"
 START_TIMEOUT = 60
-KEEP_EXPORTED = shutil.ignore_patterns("config.pbtxt", "vocabulary.json", "__pycache__")
+KEEP_EXPORTED = shutil.ignore_patterns("config.pbtxt", "vocabularies.json", "__pycache__")
 
 
 def serve_exported(folder: Path) -> "ServingProcess":
@@ -44,11 +44,11 @@ class ServingProcess:
     def reload(self) -> str:
         """Send SIGHUP and return the line that says how it went."""
         self._process.send_signal(signal.SIGHUP)
-        return self._wait_for("serving: ")
+        return self._wait_for("serving: ").splitlines(keepends=True)[-1]
 
-    def wait_until_again(self) -> None:
-        """Wait until Triton was started again."""
-        self._wait_for("serving: ready again")
+    def wait_until_again(self) -> str:
+        """Wait until Triton was started again; what was printed meanwhile."""
+        return self._wait_for("serving: ready again")
 
     def wait(self) -> tuple[int, str]:
         """Exit status and everything printed since it was ready, when it ends by itself."""
@@ -61,12 +61,13 @@ class ServingProcess:
         return self.wait()
 
     def _wait_for(self, prefix: str) -> str:
+        """What was printed up to the first line that starts so."""
         assert self._process.stdout is not None
         printed = []
         for line in self._process.stdout:
             printed.append(line)
             if line.startswith(prefix) and "loading" not in line:
-                return line
+                return "".join(printed)
             name, _, url = line.strip().rpartition(" ")
             self.urls[name.strip()] = url
         raise AssertionError(f"serving ended: {''.join(printed)}")

@@ -1,45 +1,38 @@
 """The measuring commands run and print their tables."""
 
-import subprocess
-import sys
+import re
+from pathlib import Path
 
 import psutil
 import pytest
 
+from bench.client import Plan, cycle_photos, read_photos
 from bench.context import Context
-from bench.load import Measured, Plan
+from bench.load import Measured
 from bench.photos import write_photo
-from bench.report import README, compare, show_verdicts, write_section
-from bench.requests import cycle_photos, read_photos
-from bench.sections import SECTIONS, noise, overload
+from bench.report import README, SCORING_README, compare, show_verdicts, write_section
+from bench.sections import BULK, SERVICE, overload
+from bench.sections import compare as compare_section
 from bench.sections.classifiers import write_repositories
-from bench.sections.profile import count_innermost
 from bench.service import SAMPLE, Service, start_service
 from bench.variants import change_configs, copy_repositories, repository_options, write_idle_steps
 from bench.work import WORKLOADS, read_config
 from tests.conftest import ROOT
 
 
-def run(module, *arguments):
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_what_the_gateway_adds():
-    table = run("bench.gateway", "--rounds", "1", "--seconds", "0.3", "--saturation", "2")
-    for way in ("grpc", "raw", "multipart"):
-        rows = [line for line in table.splitlines() if line.startswith(f"| {way} |")]
-        assert len(rows) == 2
-        assert all(row.endswith("| 0 |") for row in rows)
-
-
 def test_every_section_has_its_place_in_the_readme():
-    text = README.read_text()
-    for name in ("machine", "aims", *SECTIONS):
-        assert f"<!-- bench {name} -->\n" in text
-        assert f"<!-- end {name} -->" in text
+    for path, names in ((README, ["machine", "aims", *SERVICE]), (SCORING_README, BULK)):
+        text = path.read_text()
+        for name in names:
+            assert f"<!-- bench {name} -->\n" in text
+            assert f"<!-- end {name} -->" in text
+
+
+def test_nobody_but_the_contract_spells_the_name_of_an_output():
+    for path in (ROOT / "bench").rglob("*.py"):
+        assert not re.search(
+            r"DETECTION_|CAPTION\b|CAPTION_|IMAGE_SIZE", path.read_text().replace("Task.CAPTION", "")
+        ), path
 
 
 def test_a_section_is_written_between_its_marks(tmp_path):
@@ -54,7 +47,7 @@ def test_a_section_is_written_between_its_marks(tmp_path):
 def test_limit_and_service_take_turns(triton_url, tmp_path):
     service = Service(triton_url, "", psutil.Process())
     photo = str(write_photo(tmp_path / "photo.jpg", 320, 240))
-    context = Context(service, (photo,), 2.0, 1)
+    context = Context(service, tmp_path, (photo,), 2.0, 1)
     runs = {"limit": context.limit("attributes"), "gRPC": context.grpc("attributes", 1)}
     measured = context.measure_in_turns(runs)
     for rounds in measured.values():
@@ -70,16 +63,40 @@ def test_limit_and_service_take_turns(triton_url, tmp_path):
     assert "| p99 | ≤ 0.5 | 0.40 | yes |" in verdicts
 
 
-def test_noise_is_the_range_of_the_medians_of_a_comparison():
-    one = [Measured(100, 1, 1, 0)] * 9
-    other = [Measured(rate, 1, 1, 0) for rate in (50, 100, 110, 90, 20, 95, 120, 900, 110)]
-    assert noise.find_range(one, other, "rate") == (0.9, 1.2)
+def test_every_other_round_goes_the_other_way():
+    order = []
+    context = Context(Service("", "", psutil.Process()), Path(), (), 1.0, 3)
+    context.measure_in_turns({name: lambda name=name: order.append(name) for name in "ab"})
+    assert order == ["a", "b", "b", "a", "a", "b"]
+
+
+def test_two_services_are_asked_for_the_networks_that_both_have():
+    old = {
+        "smiling": {"task": "classification", "checksum": "1", "outputs": ["smiling"]},
+        "things": {"task": "detection", "checksum": "2", "outputs": ["BOXES"]},
+        "faces": {"task": "detection", "checksum": "3"},
+    }
+    card = {"version": "1", "geometry": {}}
+    new = {
+        name: card | {"task": old[name]["task"], "checksum": old[name]["checksum"]} for name in ("smiling", "things")
+    }
+    new["faces"] = old["faces"] | {"checksum": "4"}
+    assert compare_section.choose_models("everything", old, new) == ["smiling", "things"]
+    assert compare_section.choose_models("attributes", old, new) == ["smiling"]
+    assert compare_section.list_model_outputs("things", old["things"]) == ["BOXES"]
+    assert list(compare_section.list_model_outputs("things", new["things"])) == [
+        "things_boxes",
+        "things_scores",
+        "things_labels",
+    ]
+    with pytest.raises(ValueError, match="no network in common"):
+        compare_section.choose_models("attributes", old, {})
 
 
 def test_goodput_under_overload_is_of_the_peak_of_its_round():
     peak = [Measured(rate, 200, 400, 0) for rate in (100, 50)]
     over = [Measured(rate, 300, 900, 0, refused=100, refusal=2.0) for rate in (80, 45)]
-    context = Context(Service("", "", psutil.Process()), (), 1.0, 2)
+    context = Context(Service("", "", psutil.Process()), Path(), (), 1.0, 2)
     overload.judge({"peak": peak, "over": over}, context)
     assert [(each.bound, each.value) for each in context.verdicts] == [("≥ 0.95", pytest.approx(0.85)), ("≤ 2400", 900)]
     rows = overload.tabulate({"peak": peak, "over": over}, 1.0).splitlines()
@@ -109,19 +126,14 @@ def test_a_variant_changes_all_but_the_ensemble(tmp_path):
 def test_steps_that_compute_nothing_answer(tmp_path):
     write_idle_steps(tmp_path)
     with start_service("--no-gateway", *repository_options(tmp_path)) as service:
-        context = Context(service, (str(SAMPLE),), 0.5, 1)
+        context = Context(service, tmp_path, (str(SAMPLE),), 0.5, 1)
         for workload in WORKLOADS:
             measured = context.grpc(workload, 2, photos_per_request=2)()
             assert measured.rate > 0
             assert measured.failed == 0, measured.why
 
 
-def test_samples_are_counted_by_their_innermost_function():
-    text = "main (a.py:1);decode (lib/picture.py:20) 3\nmain (a.py:1);decode (lib/picture.py:21) 4\n"
-    assert count_innermost(text) == {"`decode` (lib/picture.py)": 7}
-
-
 def test_no_photo_is_sent_twice_not_even_by_the_next_measurement():
     plan, photos = Plan("raw", "", (), 1, 1.0), read_photos([str(SAMPLE)])
     clients = [cycle_photos(plan, photos, 0) for _ in range(2)]
-    assert len({take() for take in clients for _ in range(3)}) == 6
+    assert len({take()[0] for take in clients for _ in range(3)}) == 6

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from export.manifest import ROOT
+from export.entry import ROOT
 
 sys.path.insert(0, str(ROOT / "ensembles" / "postprocess_detection" / "1"))
 import boxes
@@ -25,7 +25,7 @@ def raw_head(xyxy, scores, classes):
 
 @pytest.mark.parametrize(("iou", "kept"), [(0.5, [0, 2, 3]), (0.9, [0, 1, 2, 3])])
 def test_raw_head_is_suppressed_per_class(iou, kept):
-    found = boxes.read_raw(raw_head(XYXY, SCORES, CLASSES), 0.1, iou)
+    found = boxes.read_raw(raw_head(XYXY, SCORES, CLASSES), 0.1, iou, 300)
     assert found.scores.tolist() == SCORES[kept].tolist()
     assert found.labels.tolist() == [CLASSES[index] for index in kept]
     assert np.allclose(found.boxes, XYXY[kept])
@@ -37,7 +37,7 @@ def test_suppression_agrees_with_the_definition():
     xyxy = np.concatenate([corners, corners + random.uniform(5, 40, (200, 2))], axis=1).astype(np.float32)
     scores = np.sort(random.uniform(0.1, 1, 200).astype(np.float32))[::-1]
     labels = random.integers(0, 3, 200)
-    kept = boxes.suppress(boxes.Detections(xyxy, scores, labels), 0.45)
+    kept = boxes.suppress(boxes.Detections(xyxy, scores, labels), 0.45, 300)
     expected: list[int] = []
     for index in range(200):
         rivals = [other for other in expected if labels[other] == labels[index]]
@@ -54,13 +54,13 @@ def overlap(one, other):
 
 def test_end_to_end_head_is_sorted_and_cut_at_the_floor():
     rows = np.array([[0, 0, 1, 1, 0.2, 1], [0, 0, 2, 2, 0.9, 0], [0, 0, 3, 3, 0.001, 0]], dtype=np.float32)
-    found = boxes.read_end_to_end(rows, 0.01)
+    found = boxes.read_end_to_end(rows, 0.01, 300)
     assert found.scores.tolist() == pytest.approx([0.9, 0.2])
     assert found.labels.tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("read", [lambda: boxes.read_end_to_end(np.zeros((300, 6), np.float32), 0.01),
-                                  lambda: boxes.read_raw(np.zeros((6, 50), np.float32), 0.01, 0.7)])  # fmt: skip
+@pytest.mark.parametrize("read", [lambda: boxes.read_end_to_end(np.zeros((300, 6), np.float32), 0.01, 300),
+                                  lambda: boxes.read_raw(np.zeros((6, 50), np.float32), 0.01, 0.7, 300)])  # fmt: skip
 def test_nothing_found_gives_no_rows(read):
     found = read()
     assert found.boxes.shape == (0, 4)

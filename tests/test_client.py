@@ -1,17 +1,21 @@
 """The Python client against the real gateway, and against a small server that refuses first."""
 
 import http.server
+import io
 import json
+import struct
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from gateway.client import Client, ServiceError, read_wait, to_frame
+from contract.pixels import picture
+from gateway.client import Client, ServiceError, parse_image, read_photo, read_wait, to_frame
 from tests.conftest import ROOT
-from tests.pictures import encode, gradient
+from tests.pictures import encode, exif, gradient, short, store, tag
 
 SAMPLE = ROOT / "examples" / "sample.jpg"
 
@@ -24,17 +28,87 @@ def client(gateway_url):
 
 def test_one_photo_in_every_form(client):
     results = [client.analyze(SAMPLE), client.analyze(str(SAMPLE)), client.analyze(SAMPLE.read_bytes())]
-    assert {result.caption for result in results} == {results[0].caption}
+    assert {result.captions["caption"].text for result in results} == {results[0].captions["caption"].text}
     assert results[0].name == str(SAMPLE)
     assert (results[0].width, results[0].height) == (512, 512)
     assert set(results[0].attributes["smiling"].probabilities) == {"smiling", "not smiling"}
     assert client.analyze(Image.open(SAMPLE)).width == 512
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "MPO"])
+def test_an_opened_picture_is_seen_as_its_file_is(format, orientation):
+    stored, tags = store(gradient(80, 48), orientation), exif(short(0x0112, orientation))
+    data = encode(stored, format, exif=tags)
+    opened = Image.open(io.BytesIO(data))
+    sent = picture.open_upright(read_photo(opened), 10_000)
+    assert sent.size == (80, 48)
+    assert np.array_equal(np.asarray(sent), np.asarray(picture.open_upright(data, 10_000)))
+    resized = picture.open_upright(read_photo(opened.resize((opened.width // 2, opened.height // 2))), 10_000)
+    assert resized.size == (40, 24)
+
+
+def test_an_odd_tag_does_not_cost_an_opened_picture():
+    tags = exif(tag(0x100, 11, struct.pack("<f", 1.5)), short(0x0112, 6))
+    opened = Image.open(io.BytesIO(encode(gradient(48, 80), "JPEG", exif=tags)))
+    assert picture.open_upright(read_photo(opened), 10_000).size == (80, 48)
+
+
+MODES = ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "I", "F", "LAB", "HSV"]
+
+
+@pytest.mark.parametrize("mode", [*MODES, "I;16", "I;16B", "I;16L"])
+def test_a_picture_of_any_mode_arrives_as_it_is(mode):
+    steps = {"La": ["LA", "La"], "PA": ["P", "PA"], "RGBa": ["RGBA", "RGBa"]}
+    made = gradient()
+    for step in steps.get(mode, ["I", mode] if mode.startswith("I;") else [mode]):
+        made = made.convert(step)
+    sent = picture.open_upright(read_photo(made), 10_000)
+    assert np.array_equal(np.asarray(sent), np.asarray(picture.to_rgb(made)))
+
+
+def test_numbers_of_32_bits_are_not_cut_to_16():
+    wide = np.asarray(gradient(mode="L")).astype(np.int32) * 1_000_000
+    sent = picture.open_upright(read_photo(Image.fromarray(wide)), 10_000)
+    assert np.array_equal(np.asarray(sent), np.asarray(picture.to_rgb(Image.fromarray(wide))))
+
+
+def test_transparency_goes_along():
+    clear = gradient(mode="P")
+    clear.info["transparency"] = clear.getpixel((0, 0))
+    assert picture.open_upright(read_photo(clear), 10_000).getpixel((0, 0)) == (255, 255, 255)
+
+
 def test_options_select(client):
     result = client.analyze(SAMPLE, features="objects", min_score=0, max_objects=2)
-    assert len(result.objects) == 2
-    assert result.caption is None
+    assert len(result.objects["objects"]) == 2
+    assert result.captions == {}
+
+
+def test_any_number_of_models_by_name():
+    face = {"label": "face", "score": 0.9, "box": {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0}}
+    smiling = {"label": "yes", "probability": 0.8, "probabilities": {"no": 0.2, "yes": 0.8}}
+    image = {
+        "filename": None,
+        "width": 96,
+        "height": 64,
+        "attributes": {"smiling": smiling, "glad": None},
+        "faces": [face | {"attributes": {"smiling": smiling, "glad": None}}],
+        "objects": [],
+        "caption": {"text": "a cup", "score": -1.0},
+        "title": {"text": "cup", "score": -2.0},
+        "embeddings": {"vector": [0.5, 0.25]},
+    }
+    result = parse_image("a.jpg", image, 0.1)
+    assert {name: len(found) for name, found in result.objects.items()} == {"faces": 1, "objects": 0}
+    assert result.objects["faces"][0].attributes["smiling"].probability == 0.8
+    assert result.objects["faces"][0].box == (1.0, 2.0, 3.0, 4.0)
+    assert result.attributes["glad"] is None
+    assert [caption.text for caption in result.captions.values()] == ["a cup", "cup"]
+    row = to_frame([result]).iloc[0]
+    assert (row["faces"], row["faces: face"], row["objects"], row["title"]) == (1, 1, 0, "cup")
+    assert row["vector"] == [0.5, 0.25]
+    assert row["smiling: yes"] == 0.8
 
 
 def test_many_photos_keep_their_order_and_their_errors(client):

@@ -75,11 +75,13 @@ def test_containers_have_no_privileges(service):
 
 
 @pytest.mark.parametrize("service", TRITONS)
-def test_triton_environment_are_settings(service):
+def test_triton_environment_are_settings(service, monkeypatch):
     environment = {name: resolve(value) for name, value in SERVICES[service]["environment"].items()}
-    known = {ENVIRONMENT_PREFIX + name.upper() for name in ServingSettings.__dataclass_fields__}
+    known = {ENVIRONMENT_PREFIX + name.upper() for name in ServingSettings.model_fields}
     assert set(environment) <= known
-    settings = read_settings([], environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = read_settings([])
     assert not settings.gateway
     assert [int(port.split(":")[-1]) for port in map(resolve, SERVICES[service]["ports"])] == [
         settings.grpc_port,

@@ -8,7 +8,8 @@ import torch
 
 from export.__main__ import main
 from export.certificate import read_certificate
-from export.frameworks import Layout, load_source
+from export.checkpoint import load_source
+from export.frameworks.source import Layout
 from export.graph import IR_VERSION, normalise
 from export.manifest import load_manifest
 from export.parity import SAMPLE

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from export.frameworks import load_source
+from export.checkpoint import load_source
 from export.graph import normalise, wrap
 from export.manifest import load_manifest
 from export.parity import SAMPLE, list_pictures

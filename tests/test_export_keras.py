@@ -2,7 +2,7 @@
 
 import pytest
 
-from export.frameworks import load_source
+from export.checkpoint import load_source
 from export.frameworks.legacy_h5 import repair
 from export.graph import normalise
 from export.manifest import load_manifest

@@ -9,7 +9,7 @@ import pytest
 
 from export.manifest import load_manifest
 from export.precision import measure
-from export.preprocessing import boxes
+from export.tasks.detection import boxes
 from tests import checkpoints
 from tests.pictures import encode, gradient
 from tests.test_export import run, tree

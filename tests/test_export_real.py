@@ -5,14 +5,15 @@ import csv
 import numpy as np
 import pytest
 import torch
-import tritonclient.grpc as triton
 from PIL import Image
+from tritonclient.grpc import service_pb2 as messages
 
-from export.frameworks import load_source
+from export.checkpoint import load_source
 from export.graph import normalise
 from export.manifest import load_manifest
 from export.preprocessing import load_pixels
 from tests import score_table, yolo
+from tests.analyzing import Analyzer
 from tests.serving_process import serve_exported
 from tests.test_export import run
 
@@ -123,17 +124,17 @@ def faces(shared_data):
 
 
 @pytest.fixture(scope="module")
-def client(folder):
+def analyze(folder):
     """The real server with these models alone."""
     with serve_exported(folder) as on:
-        yield triton.InferenceServerClient(on.urls["Triton gRPC"])
+        yield Analyzer(on.urls["Triton gRPC"])
 
 
 @pytest.fixture(scope="module")
-def answers(client, faces):
+def answers(analyze, faces):
     """Served probabilities by model, of all faces in their order."""
-    rows = [yolo.analyze(client, photo, *CLASSIFIERS) for photo, _ in faces]
-    return {name: np.stack([row[name] for row in rows]) for name in CLASSIFIERS}
+    rows = [analyze(photo, outputs=list(CLASSIFIERS)) for photo, _ in faces]
+    return {name: np.concatenate([row[name] for row in rows]) for name in CLASSIFIERS}
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -150,22 +151,22 @@ def test_served_scores_are_those_of_the_framework(folder, faces, answers, name):
     score_table.add_classifier(model.checkpoint.name, label, answers[name][:, model.labels.index(label)], truth)
 
 
-def test_fixed_batch_of_one_is_what_triton_is_told(client):
+def test_fixed_batch_of_one_is_what_triton_is_told(analyze):
     for name in ("street", "analyze"):
-        config = client.get_model_config(name).config
+        config = analyze.stub.ModelConfig(messages.ModelConfigRequest(name=name)).config
         assert config.max_batch_size == 1
 
 
-def test_boxes_are_those_of_ultralytics(client, shared_data):
+def test_boxes_are_those_of_ultralytics(analyze, shared_data):
     """To the pixel where no photo is scaled; 8-bit arithmetic shifts boxes where one shade of a pixel differs."""
     checkpoint = shared_data / "weights" / "yolov8n_int8.onnx"
     predict = yolo.predictor(checkpoint, 640)
     photos = sorted((shared_data / "photos" / "coco8").rglob("*.jpg"))
-    compared = [(photo, yolo.distances(client, photo, predict)) for photo in photos]
+    compared = [(photo, yolo.distances(analyze, photo, predict, "street")) for photo in photos]
     unscaled = [largest for photo, largest in compared if max(Image.open(photo).size) == 640]
     assert len(unscaled) >= 6
     assert max(max(each, default=0) for each in unscaled) < 1
-    found, labelled = yolo.count_labelled(client, photos)
+    found, labelled = yolo.count_labelled(analyze, photos, "street")
     score_table.add(
         checkpoint.name, len(photos), f"{labelled} labelled objects: found with IoU of 0.5", found / labelled
     )

@@ -10,7 +10,8 @@ import pytest
 import tritonclient.grpc as triton
 
 from export.certificate import read_certificate
-from tests import checkpoints, yolo
+from tests import checkpoints
+from tests.analyzing import Analyzer
 from tests.serving_process import serve_exported
 from tests.test_export import run
 
@@ -45,13 +46,13 @@ class Load:
             each.result()
 
     def ask(self) -> None:
-        with triton.InferenceServerClient(self.url) as client:
-            while not self.stopped.is_set():
-                try:
-                    found = yolo.analyze(client, self.photo, "colour")
-                    self.answers[np.array2string(found["colour"], precision=4)] += 1
-                except Exception as error:  # whatever it is, a client would have seen it
-                    self.failures.append(str(error))
+        analyze = Analyzer(self.url)
+        while not self.stopped.is_set():
+            try:
+                found = analyze(self.photo, outputs=["colour"])
+                self.answers[np.array2string(found["colour"], precision=4)] += 1
+            except Exception as error:  # whatever it is, a client would have seen it
+                self.failures.append(str(error))
 
     def wait_for_answers(self, count: int = 15) -> None:
         """Until as many more requests have been answered, or failed."""

@@ -5,13 +5,13 @@ import shutil
 import numpy as np
 import pytest
 import torch
-import tritonclient.grpc as triton
 from PIL import Image
 
-from export.manifest import ROOT
+from export.entry import ROOT
 from export.parity import SAMPLE
-from export.preprocessing import boxes
+from export.tasks.detection import boxes
 from tests import checkpoints, yolo
+from tests.analyzing import Analyzer
 from tests.serving_process import serve_exported
 from tests.test_export import run
 
@@ -27,12 +27,12 @@ TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transpose that makes t
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
+def analyze(tmp_path_factory):
     folder = tmp_path_factory.mktemp("found")
     checkpoints.write_manifest(folder, ENTRY)
     assert run(folder) == 0
     with serve_exported(folder) as on:
-        yield triton.InferenceServerClient(on.urls["Triton gRPC"])
+        yield Analyzer(on.urls["Triton gRPC"])
 
 
 @pytest.fixture(scope="module")
@@ -41,24 +41,24 @@ def predict():
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_boxes_lie_on_the_upright_original(client, predict, tmp_path, orientation):
+def test_boxes_lie_on_the_upright_original(analyze, predict, tmp_path, orientation):
     upright = Image.open(SAMPLE)
     stored = upright.transpose(Image.Transpose(TURNS[orientation])) if orientation > 1 else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / "turned.jpg"
     stored.save(path, exif=exif, quality=95)
-    found = yolo.distances(client, path, predict)
+    found = yolo.distances(analyze, path, predict, "found")
     assert found
     assert max(found) < 1
 
 
 @pytest.mark.parametrize("pattern", ["*.jpg", "coco8/images/*/*.jpg", "exif/*.jpg"])
-def test_boxes_on_photos_are_those_of_ultralytics(client, predict, shared_data, pattern):
+def test_boxes_on_photos_are_those_of_ultralytics(analyze, predict, shared_data, pattern):
     found = [
         each
         for path in sorted((shared_data / "photos").glob(pattern))
-        for each in yolo.distances(client, path, predict)
+        for each in yolo.distances(analyze, path, predict, "found")
     ]
     assert found
     assert max(found) < 1
@@ -94,7 +94,7 @@ def test_suppression_is_that_of_ultralytics():
     raw = random.uniform(0, 1, (4 + 3, 400)).astype(np.float32) ** 2
     raw[:2], raw[2:4] = random.uniform(20, 300, (2, 400)), random.uniform(10, 90, (2, 400))
     (expected,) = non_max_suppression(torch.from_numpy(raw[None]), conf_thres=0.25, iou_thres=0.7)
-    found = boxes.read_raw(raw, 0.25, 0.7)
+    found = boxes.read_raw(raw, 0.25, 0.7, 300)
     assert len(found.scores) > 100
     np.testing.assert_allclose(found.boxes, expected[:, :4], atol=1e-3)
     np.testing.assert_allclose(found.scores, expected[:, 4])

@@ -3,10 +3,12 @@
 import base64
 import io
 
+import numpy as np
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from PIL import Image
 
+from contract.failure import UnknownTask
 from gateway.app import create_app
 from gateway.settings import Settings
 from tests.pictures import encode, gradient
@@ -112,6 +114,66 @@ def test_annotated_picture_is_upright(client):
     picture.save(output, "JPEG", exif=exif)
     answer = client.post("/v1/annotate", data=output.getvalue(), content_type="image/jpeg")
     assert Image.open(io.BytesIO(answer.data)).size == (48, 64)
+
+
+def deep_grey():
+    return encode(Image.fromarray(np.full((64, 96), 127 * 257, np.uint16)))
+
+
+def see_through():
+    return encode(Image.new("RGBA", (96, 64), (0, 0, 0, 0)))
+
+
+@pytest.mark.parametrize(("photo", "mean"), [(deep_grey, 127), (see_through, 255)])
+def test_annotated_picture_is_what_the_networks_see(client, photo, mean):
+    answer = client.post(
+        "/v1/annotate?features=", data=photo(), headers={"Accept": "image/png"}, content_type="image/png"
+    )
+    assert np.asarray(Image.open(io.BytesIO(answer.data))).mean() == pytest.approx(mean, abs=1)
+
+
+def test_no_features_are_the_size_alone(client):
+    answer = client.post("/v1/analyze?features=", data=encode(gradient()), content_type="image/png")
+    assert answer.json == {"images": [{"filename": None, "width": 96, "height": 64}], "models": {}}
+
+
+@pytest.mark.parametrize("path", ["/v1/analyze?feature=smiling", "/v1/models/smiling?features=smiling"])
+def test_unknown_parameters_are_refused_with_the_known(client, path):
+    answer = client.post(path, data=encode(gradient()), content_type="image/png")
+    assert answer.status_code == 400
+    assert "min_score" in answer.json["detail"]
+
+
+def test_a_task_that_is_not_known_is_named(triton_url, capsys):
+    app = create_app(Settings(triton_url=triton_url))
+
+    def read_catalog():
+        raise UnknownTask("depth", "segmentation")
+
+    app.extensions["gateway"].triton.catalog = read_catalog
+    for answer in (
+        app.test_client().get("/v1/models"),
+        app.test_client().post("/v1/analyze", data=encode(gradient()), content_type="image/png"),
+    ):
+        assert answer.status_code == 500
+        assert "model depth has task 'segmentation'" in answer.json["detail"]
+    assert "model depth has task 'segmentation'" in capsys.readouterr().err
+
+
+def test_numbers_that_json_does_not_know_are_a_problem_of_their_photo(triton_url):
+    app = create_app(Settings(triton_url=triton_url, cache_bytes=0))
+    ask = app.extensions["gateway"].triton.analyze
+
+    def spoil(images, *arguments):
+        outcomes = ask(images, *arguments)
+        return [outcomes[0], *({**each, "smiling": each["smiling"] * np.nan} for each in outcomes[1:])]
+
+    app.extensions["gateway"].triton.analyze = spoil
+    photo = encode(gradient())
+    images = app.test_client().post("/v1/analyze", **multipart(("a", photo), ("b", photo + b" "))).json["images"]
+    assert images[0]["width"] == 96
+    assert images[1]["problem"]["status"] == 500
+    assert "smiling gave no finite numbers" in images[1]["problem"]["detail"]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
+from contract.failure import Unavailable
 from gateway.app import create_app
-from gateway.batching import Ask
+from gateway.operations.batching import MAX_BATCH, PendingRequest, duplicate
 from gateway.settings import Settings
 from tests.pictures import encode, gradient
 
@@ -29,6 +30,7 @@ class Busy:
         self._between = between
         settings = {"queue_seconds": 30, **settings}
         self.app = create_app(Settings(triton_url=between.url, max_concurrent=1, max_waiting=most, **settings))
+        self.batcher, self.triton = (getattr(self.app.extensions["gateway"], name) for name in ("batcher", "triton"))
         self._pool = ThreadPoolExecutor(most + 1)
         self.first = self.ask(picture(90))
         wait_until(lambda: between.inferences)
@@ -42,7 +44,15 @@ class Busy:
 
     def fill(self):
         """Until as many wait as may."""
-        wait_until(self.app.extensions["batcher"].is_full)
+        wait_until(self.batcher.is_full)
+
+    def fail(self, error):
+        """Every call from now on raises `error`."""
+
+        def analyze(*arguments):
+            raise error
+
+        self.triton.analyze = analyze
 
     def let_go(self):
         self._between.gate.set()
@@ -70,20 +80,19 @@ def test_those_who_wait_travel_together(between):
     assert all("queue;dur=" in answer.result().headers["Server-Timing"] for answer in answers)
 
 
-def test_a_group_waits_for_clients_that_will_ask_again(between, monkeypatch):
-    busy = Busy(between, most=3)
-    first = [busy.ask(picture(100 + number)) for number in range(3)]
-    busy.fill()
+def test_a_batch_waits_for_more_where_others_wait_already(between, monkeypatch):
+    monkeypatch.setattr("gateway.operations.batching.MAX_QUEUE_DELAY_SECONDS", 3600)
+    busy = Busy(between, most=MAX_BATCH)
+    answers = [busy.ask(picture(100 + number)) for number in range(2)]
+    wait_until(lambda: len(busy.batcher._waiting) == 2)
     busy.let_go()
-    widths(first)
-    monkeypatch.setattr("gateway.batching.COMPANY_SECONDS", 3600)
-    again = [busy.ask(picture(110 + number)) for number in range(4)]  # as many as were about: the three and the first
-    assert widths(again) == [110, 111, 112, 113]
-    assert between.inferences == 1 + 1 + 1
+    answers += [busy.ask(picture(102 + number)) for number in range(MAX_BATCH - 2)]
+    assert widths(answers) == [100 + number for number in range(MAX_BATCH)]
+    assert between.inferences == 2
 
 
-def test_a_client_alone_does_not_wait_for_company(between, monkeypatch):
-    monkeypatch.setattr("gateway.batching.COMPANY_SECONDS", 3600)
+def test_a_client_alone_does_not_wait(between, monkeypatch):
+    monkeypatch.setattr("gateway.operations.batching.MAX_QUEUE_DELAY_SECONDS", 3600)
     app = create_app(Settings(triton_url=between.url, cache_bytes=0))
     for width in (100, 101):
         answer = app.test_client().post("/v1/analyze?features=smiling", data=picture(width), headers=PNG)
@@ -98,7 +107,7 @@ def test_photos_are_let_go_with_their_answer(between):
         busy.fill()
         busy.let_go()
         assert widths(answers) == [100, 101]
-        wait_until(lambda: not any(isinstance(each, Ask) for each in gc.get_objects()))
+        wait_until(lambda: not any(isinstance(each, PendingRequest) for each in gc.get_objects()))
     finally:
         gc.enable()
 
@@ -135,15 +144,35 @@ def test_what_fails_the_request_fails_its_travellers(between):
     assert [answer.result(30).status_code for answer in [busy.first, *answers]] == [503] * 4
 
 
-def test_a_fault_of_ours_leaves_nobody_waiting(between):
+def test_companions_of_a_failed_call_get_what_the_leader_gets(between):
     busy = Busy(between, most=3)
     answers = [busy.ask(picture(100 + number)) for number in range(3)]
     busy.fill()
-    busy.app.config["TRITON"].analyze = None
+    busy.fail(Unavailable("away", grpc.StatusCode.UNAVAILABLE))
+    busy.let_go()
+    assert [(each.result(30).status_code, each.result().headers["Retry-After"]) for each in answers] == [(503, "1")] * 3
+
+
+def test_a_fault_of_ours_is_logged_for_each_under_its_id(between, capsys):
+    busy = Busy(between, most=3)
+    answers = [busy.ask(picture(100 + number), **{"X-Request-ID": f"r-{number}"}) for number in range(3)]
+    busy.fill()
+    busy.fail(ZeroDivisionError("here"))
     busy.let_go()
     assert [answer.result(30).status_code for answer in answers] == [500] * 3
-    del busy.app.config["TRITON"].analyze
+    printed = capsys.readouterr().err
+    for number, answer in enumerate(answers):
+        assert answer.result().json["detail"].endswith(f"r-{number}")
+        assert f"request r-{number} failed" in printed
+    del busy.triton.analyze
     assert busy.post(picture(100)).status_code == 200
+
+
+def test_each_exception_is_its_own():
+    error = Unavailable("away", grpc.StatusCode.UNAVAILABLE)
+    twin = duplicate(error)
+    assert twin is not error
+    assert (type(twin), str(twin), twin.code, twin.__cause__) == (Unavailable, "away", error.code, error)
 
 
 def test_who_finds_no_room_is_refused_and_its_photo_thrown_away(between):

@@ -2,12 +2,13 @@
 
 import io
 
+import grpc
 import numpy as np
 import pytest
 
+from contract.failure import BadPhoto
 from gateway.app import create_app
-from gateway.cache import OVERHEAD_BYTES, AnswerCache
-from gateway.problems import NotAnImage
+from gateway.operations.cache import OVERHEAD_BYTES, AnswerCache
 from gateway.settings import Settings
 from tests.pictures import encode, gradient
 
@@ -22,12 +23,17 @@ class Asked:
 
     def __call__(self, images):
         self.images += images
-        return [NotAnImage("no") if image.startswith(b"bad") else {"SIZE": np.array([len(image)])} for image in images]
+        return [
+            BadPhoto("no", grpc.StatusCode.INVALID_ARGUMENT)
+            if image.startswith(b"bad")
+            else {"SIZE": np.array([len(image)])}
+            for image in images
+        ]
 
 
 def complete(cache, asked, images, outputs=("SIZE",)):
     results = cache.complete(images, outputs, asked)
-    return ["problem" if isinstance(result, NotAnImage) else int(result["SIZE"][0]) for result in results]
+    return ["problem" if isinstance(result, BadPhoto) else int(result["SIZE"][0]) for result in results]
 
 
 def test_only_what_is_new_is_asked_for():

@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.app import create_app
-from gateway.archive import Archive
-from gateway.keys import create_key, parse_keys
+from gateway.operations.archive import Archive
+from gateway.operations.keys import create_key, parse_keys
 from gateway.settings import Settings, SettingsError, list_settings, read_settings
 from gateway.uploads import Upload
 from tests.conftest import ROOT
@@ -25,10 +25,10 @@ PHOTO = encode(gradient())
 
 @pytest.fixture
 def open_gateway(triton_url):
-    def open(**settings):
+    def start(**settings):
         return create_app(Settings(triton_url=triton_url, **settings)).test_client()
 
-    return open
+    return start
 
 
 def post(client, path="/v1/analyze", photos=1, **options):
@@ -59,7 +59,7 @@ def test_settings_come_from_environment_and_file(monkeypatch, tmp_path):
     ("name", "value", "words"),
     [
         ("MAX_FILES", "many", "MAX_FILES: Input should be a valid integer"),
-        ("MIN_SCORE", "2", "less than or equal to 1"),
+        ("MAX_OBJECTS", "301", "less than or equal to 300"),
         ("LOG_FORMAT", "xml", "text|json"),
         ("GATEWAY_CONFIG", "/nowhere.toml", "there is no file"),
     ],
@@ -172,18 +172,18 @@ def matches(sample, name, labels):
 
 
 def test_kept_uploads_have_a_size_and_an_age(tmp_path):
-    archive = Archive(tmp_path, most_bytes=1000, most_days=1)
+    archive = Archive(tmp_path, max_bytes=1000, max_days=1)
     for number in range(10):
         archive.keep(Upload(None, bytes([number]) * 300), {"number": number})
         assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 1000
     kept = [path for path in tmp_path.iterdir() if not path.suffix]
     assert {path.read_bytes()[0] for path in kept} == {8, 9}
-    Archive(tmp_path, most_bytes=1000, most_days=1e-9).clean()
+    Archive(tmp_path, max_bytes=1000, max_days=1e-9).clean()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_workers_share_a_folder_of_kept_uploads(tmp_path):
-    archives = [Archive(tmp_path, most_bytes=3000, most_days=1) for _ in range(2)]
+    archives = [Archive(tmp_path, max_bytes=3000, max_days=1) for _ in range(2)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: archives[number % 2].keep(Upload(None, bytes([number]) * 300), {}), range(200)))
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2 * 3000
@@ -194,9 +194,9 @@ def test_an_upload_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
     def refuse(*paths):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("gateway.archive.os.replace", refuse)
+    monkeypatch.setattr("gateway.operations.archive.os.replace", refuse)
     with pytest.raises(OSError, match="no space"):
-        Archive(tmp_path, most_bytes=1000, most_days=1).keep(Upload(None, b"x"), {})
+        Archive(tmp_path, max_bytes=1000, max_days=1).keep(Upload(None, b"x"), {})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -211,7 +211,7 @@ def test_log_lines_are_json_with_id_and_trace(open_gateway, capsys):
 
 def test_the_lines_of_a_fault_carry_the_id_too(open_gateway, monkeypatch, capsys):
     client = open_gateway(log_format="json")
-    monkeypatch.setattr(client.application.config["TRITON"], "analyze", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(client.application.extensions["gateway"].triton, "analyze", lambda *arguments: 1 / 0)
     post(client, headers={"X-Request-ID": "r-3"})
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["request_id"] for line in lines] == ["r-3", "r-3"]
@@ -220,7 +220,7 @@ def test_the_lines_of_a_fault_carry_the_id_too(open_gateway, monkeypatch, capsys
 
 def test_fault_of_ours_shows_no_more_than_an_id(open_gateway, monkeypatch, caplog):
     client = open_gateway()
-    monkeypatch.setattr(client.application.config["TRITON"], "analyze", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(client.application.extensions["gateway"].triton, "analyze", lambda *arguments: 1 / 0)
     logging.getLogger("gateway").propagate = True
     answer = post(client, headers={"X-Request-ID": "r-2"})
     assert answer.status_code == 500

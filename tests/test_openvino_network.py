@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
+from contract.pixels import load_module
+from export.entry import ROOT
 from export.errors import CheckpointError
-from export.manifest import ROOT, load_manifest
+from export.manifest import load_manifest
 from export.parity import SAMPLE
-from export.preprocessing import load_module, load_pixels
+from export.preprocessing import load_pixels
 from export.repository import NETWORKS
 from export.session import open_served, open_session
 from tests.tiny_networks import make_network
@@ -97,9 +99,8 @@ def test_export_refuses_an_accelerator_that_does_not_run_the_network():
         open_served(make_unknown(), model)
 
 
-@pytest.mark.parametrize("batches", [True, False])
-def test_a_first_dimension_that_is_fixed_is_not_split(batches):
-    network = OpenVinoNetwork(make_sum(3), batches=batches)
+def test_a_first_dimension_that_is_fixed_is_not_split():
+    network = OpenVinoNetwork(make_sum(3))
     (total,) = network.run(None, {"IN": np.ones((3, 2), np.float32)})
     assert total == [[6]]
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from axe_core_python.selenium import Axe
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
@@ -19,11 +20,13 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 from werkzeug.serving import make_server
 
+from contract.card import Catalog
 from gateway.app import create_app
-from gateway.keys import create_key
+from gateway.operations.keys import create_key
 from gateway.settings import Settings
 from tests.conftest import ROOT
 from tests.pictures import encode, gradient
+from tests.test_gateway_answers import CARDS, make_row
 
 SAMPLE = ROOT / "examples" / "sample.jpg"
 PAGE = ROOT / "gateway" / "page"
@@ -73,14 +76,14 @@ class OwnGateway:
     """A gateway of a test's own, in this process, that can go away and come back at the same address."""
 
     def __init__(self, **settings):
-        self._app, self._server = read_body_first(create_app(Settings(**settings))), None
+        self.app, self._server = create_app(Settings(**settings)), None
         self.start()
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self):
         port = self.port if self._server else 0
-        self._server = make_server("127.0.0.1", port, self._app, threaded=True)
+        self._server = make_server("127.0.0.1", port, read_body_first(self.app), threaded=True)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self):
@@ -248,6 +251,62 @@ def test_a_format_that_the_browser_cannot_show(page, tmp_path):
     wait_for_status(page, "1 of 1 photo analysed")
     width = "return document.querySelector('article img').naturalWidth"
     wait(page, lambda: page.execute_script(width) == 96)
+
+
+@pytest.mark.parametrize("format", ["WEBP", "TIFF", "JPEG"])
+def test_a_photo_is_upright_under_its_boxes(page, tmp_path, format):
+    """Browsers leave out the orientation of some formats."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = tmp_path / "turned"
+    photo.write_bytes(encode(gradient(96, 64), format, exif=exif))
+    choose(page, photo.rename(tmp_path / f"turned.{format.lower()}"))
+    wait_for_status(page, "1 of 1 photo analysed")
+    size = "const image = document.querySelector('article img'); return [image.naturalWidth, image.naturalHeight]"
+    wait(page, lambda: page.execute_script(size) == [64, 96])
+    assert page.find_element(By.CSS_SELECTOR, ".picture svg").get_attribute("viewBox") == "0 0 64 96"
+
+
+class CannedTriton:
+    """Stands in for a Triton that serves several models of every task: the bundled ones are one of each."""
+
+    def catalog(self):
+        return Catalog(CARDS)
+
+    def analyze(self, images, *arguments):
+        return [make_row() for _ in images]
+
+
+@pytest.fixture
+def canned(start_gateway):
+    gateway = start_gateway()
+    services = gateway.app.extensions["gateway"]
+    services.triton.catalog, services.triton.analyze = CannedTriton().catalog, CannedTriton().analyze
+    return gateway
+
+
+def test_every_model_is_on_the_card(browser, canned):
+    page = visit(browser, canned.url)
+    choose(page, SAMPLE)
+    wait_for_status(page, "1 of 1 photo analysed")
+    assert [each.text for each in find(page, "figcaption p")] == ["a cup", "eine schöne Tasse"]
+    assert [each.text for each in find(page, ".objects h3")] == ["faces", "objects"]
+    assert [each.text for each in find(page, ".attribute h3")] == ["glad", "smiling", "vector"]
+    rows = [each.text.splitlines()[0] for each in find(page, ".objects li")]
+    assert rows == ["face, no 90 %", "face, yes 80 %", "dog", "cup"]  # each model has its own lowest score
+    assert len(find(page, "rect.box")) == 4
+    set_slider(page, 0.55)
+    assert [len(each.find_elements(By.CSS_SELECTOR, ".bar")) for each in find(page, ".objects ul")] == [2, 0]
+
+
+def test_a_task_that_the_page_does_not_know_is_named(browser, canned):
+    page = visit(browser, canned.url)
+    page.execute_async_script(
+        "const done = arguments[0]; import('/page/tasks.js').then(({TASKS}) => { delete TASKS.embedding; done(); })"
+    )
+    choose(page, SAMPLE)
+    wait_for_status(page, "1 of 1 photo analysed")
+    assert "does not know how to show the task “embedding”" in find(page, ".attributes")[0].text
 
 
 def test_server_away_and_back(browser, start_gateway):

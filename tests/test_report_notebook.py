@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from scoring.report.outcome import WITH_WITHOUT
+from report.outcome import WITH_WITHOUT
 from tests.conftest import ROOT
 
 
@@ -20,7 +20,7 @@ def test_notebook_finds_what_was_planted(source, request, triton_url, tmp_path, 
     notebook = nbformat.read(ROOT / "examples" / "impact.ipynb", as_version=4)
     # The notebook's own last cell asserts that the effect is found, with the true size in the interval.
     NotebookClient(notebook, timeout=180, resources={"metadata": {"path": str(ROOT)}}).execute()
-    rows = list(csv.DictReader((tmp_path / "report" / "outcome_differences.csv").open(newline="")))
+    rows = list(csv.DictReader((tmp_path / "report" / "outcome.csv").open(newline="")))
     verdicts = {row["attribute"]: row["verdict"] for row in rows if row["comparison"] == WITH_WITHOUT}
     assert verdicts == {"smiling": "no clear difference", "sunglasses": "lower"}
     assert "with it, mean likes lower by" in (tmp_path / "report" / "report.html").read_text()

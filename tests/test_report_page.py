@@ -6,7 +6,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
-from scoring.__main__ import main
+from report.__main__ import main
 from tests.scored_runs import make_columns, write_run
 from tests.test_page import FLAGS, QUIET
 
@@ -18,7 +18,7 @@ def browser(tmp_path_factory):
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium chromium-driver)")
     folder = tmp_path_factory.mktemp("page")
     run = write_run(folder / "run", make_columns(400, 30, effect=8))
-    assert main(["report", str(run), "--by", "user", "--outcome", "likes", "--compare", str(run), "--thumbnails"]) == 0
+    assert main([str(run), "--by", "user", "--outcome", "likes", "--compare", str(run), "--thumbnails"]) == 0
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in (*FLAGS, *QUIET, f"--user-data-dir={folder / 'profile'}"):
@@ -36,7 +36,7 @@ def test_nothing_is_loaded_and_nothing_refused(browser):
 
 
 def test_plots_have_size_and_words(browser):
-    plots = browser.find_elements(By.CSS_SELECTOR, "figure > svg")
+    plots = browser.find_elements(By.CSS_SELECTOR, ".plots img")
     assert len(plots) >= 5
     for plot in plots:
         assert plot.size["width"] > 200
@@ -52,11 +52,11 @@ def test_the_page_fits_the_window(browser, width):
 
 
 def test_light_and_dark(browser):
-    colours = []
+    looks = []
     for scheme in ("light", "dark"):
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         style = "const of = (name) => getComputedStyle(document.querySelector(name));"
-        script = f"{style} return [of('body').backgroundColor, of('body').color, of('figure svg text').fill]"
-        colours += browser.execute_script(script)
-    assert len(set(colours)) == 6
+        script = f"{style} return [of('body').backgroundColor, of('body').color, of('figure img').filter]"
+        looks += browser.execute_script(script)
+    assert len(set(looks)) == 6

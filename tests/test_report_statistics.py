@@ -5,10 +5,11 @@ import csv
 import numpy as np
 import pytest
 
-from scoring.__main__ import main
-from scoring.report.drift import STABLE, verdict
-from scoring.report.outcome import ALL_NONE, SAME_PERSON, WITH_WITHOUT, compare
-from scoring.report.statistics import (
+from report.__main__ import main
+from report.comparison import compare
+from report.drift import STABLE, verdict
+from report.outcome import ALL_NONE, PAIRED, WITH_WITHOUT
+from report.statistics import (
     bootstrap,
     cliffs_delta,
     cluster_share,
@@ -21,12 +22,12 @@ from tests.scored_runs import MODELS, make_columns, write_run
 
 
 def report(folder, out, *flags) -> dict[str, list[dict[str, str]]]:
-    assert main(["report", str(folder), "--out", str(out), *flags]) == 0
+    assert main([str(folder), "--out", str(out), *flags]) == 0
     return {path.stem: list(csv.DictReader(path.open(newline=""))) for path in out.glob("*.csv")}
 
 
 def differences(tables) -> dict[tuple[str, str], dict[str, str]]:
-    return {(row["attribute"], row["comparison"]): row for row in tables["outcome_differences"]}
+    return {(row["attribute"], row["comparison"]): row for row in tables["outcome"]}
 
 
 def interval(row, name="difference") -> tuple[float, float]:
@@ -44,13 +45,13 @@ def test_planted_effect_is_found_and_no_other(tmp_path, flags):
     low, high = interval(smiling)
     assert low < 0 < high
     if flags:
-        same = rows["sunglasses", SAME_PERSON]
+        same = rows["sunglasses", PAIRED]
         low, high = interval(same)
         assert low < -12 < high
         assert same["verdict"] == "lower"
         assert high - low < np.subtract(*interval(glasses)[::-1])
-        assert rows["smiling", SAME_PERSON]["verdict"] == "no clear difference"
-        assert int(same["first_units"]) < 200
+        assert rows["smiling", PAIRED]["verdict"] == "no clear difference"
+        assert int(same["treatment_units"]) < 200
         assert float(same["effect"]) < -0.5
     assert "This is association, not cause" in (tmp_path / "out" / "report.html").read_text()
 
@@ -75,19 +76,18 @@ def test_persons_are_compared_by_all_and_none_of_their_photos(tmp_path):
     row = differences(tables)["sunglasses", ALL_NONE]
     low, high = interval(row)
     assert low < -20 < high
-    assert (int(row["first_units"]), int(row["second_units"])) == (30, 30)
+    assert (int(row["treatment_units"]), int(row["control_units"])) == (30, 30)
     assert float(row["effect"]) == -1
-    assert differences(tables)["smiling", ALL_NONE]["verdict"] == "too few to tell"
+    assert differences(tables)["smiling", ALL_NONE]["verdict"] == "too few to compare"
 
 
 def test_of_very_many_units_a_random_part_is_compared(tmp_path, monkeypatch):
-    for module in ("outcome", "impact"):
-        monkeypatch.setattr(f"scoring.report.{module}.MOST_UNITS", 500)
+    monkeypatch.setattr("report.outcome.MOST_UNITS", 500)
     folder = write_run(tmp_path / "run", make_columns(4000, 1500, effect=-12))
     for flags in ([], ["--by", "user"]):
         rows = differences(report(folder, tmp_path / "out", "--outcome", "likes", *flags))
         row = rows["sunglasses", WITH_WITHOUT]
-        assert max(int(row["first_units"]), int(row["second_units"])) <= 500
+        assert max(int(row["treatment_units"]), int(row["control_units"])) <= 500
         assert row["verdict"] == "lower"
         assert "a random 500 are compared" in (tmp_path / "out" / "report.html").read_text()
 
@@ -107,7 +107,7 @@ def test_null_effects_look_clear_about_as_often_as_promised():
         popularity = rng.normal(0, 20, 80)
         first, second = (popularity + rng.normal(0, 5, 80) for _ in range(2))
         first[:20], second[-20:] = np.nan, np.nan
-        _, low, high = compare(first, second, paired=True).mean_difference
+        _, low, high = compare(first, second).difference
         clear += not low <= 0 <= high
     assert clear <= 12
 
@@ -123,12 +123,18 @@ def test_bootstrap_intervals_contain_the_truth():
 
 
 def test_too_few_units_get_no_interval():
-    compared = compare(np.array([1.0, 2.0, 3.0]), np.arange(50.0), paired=False)
-    assert compared.mean_difference.estimate == 2 - 24.5
-    assert np.isnan(compared.mean_difference.low)
-    assert np.isnan(compared.means[0].low)
-    assert compared.means[1].low < 24.5 < compared.means[1].high
-    assert np.isnan(compare(np.array([]), np.arange(50.0), paired=False).mean_difference).all()
+    few, many = np.array([1.0, 2.0, 3.0]), np.arange(50.0)
+    comparison = compare(*apart(few, many))
+    assert comparison.difference.estimate == 2 - 24.5
+    assert np.isnan(comparison.difference.low)
+    assert np.isnan(comparison.treatment_mean.low)
+    assert comparison.control_mean.low < 24.5 < comparison.control_mean.high
+    assert np.isnan(compare(*apart(np.array([]), many)).difference).all()
+
+
+def apart(treatment, control):
+    """Two groups of different units."""
+    return np.append(treatment, np.full(len(control), np.nan)), np.append(np.full(len(treatment), np.nan), control)
 
 
 def test_wilson_interval_is_the_published_one():
@@ -190,9 +196,9 @@ def test_the_same_run_has_no_drift(tmp_path):
 def test_a_new_version_is_judged_on_the_same_photos(tmp_path):
     before, after = make_columns(600, 30, 0), make_columns(600, 30, 0)
     good = [number for number in range(600) if before["error"][number] is None]
-    to_yes = [number for number in good if before["smiling"][number] < 0.5][:120]
-    to_no = [number for number in good if before["smiling"][number] >= 0.5][:7]
-    for number in [*to_yes, *to_no]:
+    to_positive = [number for number in good if before["smiling"][number] < 0.5][:120]
+    to_negative = [number for number in good if before["smiling"][number] >= 0.5][:7]
+    for number in [*to_positive, *to_negative]:
         after["smiling"][number] = 1 - before["smiling"][number]
     after["caption"] = [caption and caption + "!" for caption in after["caption"]]
     # Other order, one photo twice and some photos missing: photos are matched by content.
@@ -202,10 +208,10 @@ def test_a_new_version_is_judged_on_the_same_photos(tmp_path):
     old = write_run(tmp_path / "old", before)
     new = write_run(tmp_path / "new", after, versions)
     tables = report(new, tmp_path / "out", "--compare", str(old))
-    moved = [number for number in to_yes if number > 9], [number for number in to_no if number > 9]
+    moved = [number for number in to_positive if number > 9], [number for number in to_negative if number > 9]
     changed = {row["output"]: row for row in tables["changed"]}
     row = changed["smiling"]
-    assert (float(row["to_yes"]), float(row["to_no"])) == (len(moved[0]), len(moved[1]))
+    assert (int(row["up"]), int(row["down"])) == (len(moved[0]), len(moved[1]))
     assert int(row["photos"]) == len([number for number in good if number > 9])
     assert float(row["direction_p"]) < 1e-6
     assert int(changed["sunglasses"]["changed"]) == 0
@@ -229,7 +235,7 @@ def test_runs_without_a_photo_in_common(tmp_path):
     assert "No photo is in both runs" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_missing_outcomes_and_persons_are_left_out_and_told(tmp_path):
+def test_missing_outcomes_and_persons_are_left_out_and_reported(tmp_path):
     columns = make_columns(400, 20, 0)
     columns["likes"] = [None if number < 50 else value for number, value in enumerate(columns["likes"])]
     columns["user"] = [None if number >= 370 else user for number, user in enumerate(columns["user"])]
@@ -239,5 +245,7 @@ def test_missing_outcomes_and_persons_are_left_out_and_told(tmp_path):
     good = [number for number in range(400) if columns["error"][number] is None]
     assert f"{len([number for number in good if number < 50])} photos have no likes" in text
     assert f"{len([number for number in good if number >= 370])} photos name no person" in text
-    sides = [row for row in tables["outcome"] if row["attribute"] == "smiling" and row["photos_are"] in ("yes", "no")]
-    assert sum(int(row["photos"]) for row in sides) == len([number for number in good if 50 <= number < 370])
+    assert sum(int(row["photos"]) for row in tables["persons"]) == len([number for number in good if number < 370])
+    photos = differences(report(folder, tmp_path / "by photo", "--outcome", "likes"))["smiling", WITH_WITHOUT]
+    units = int(photos["treatment_units"]) + int(photos["control_units"])
+    assert units == len([number for number in good if number >= 50])

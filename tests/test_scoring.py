@@ -9,13 +9,15 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
+from contract.card import Catalog
 from scoring.__main__ import make_parser
-from scoring.blocks import cut
+from scoring.batches import cut
 from scoring.errors import ModelsChanged
+from scoring.job import Job
 from scoring.schema import read_metadata
-from scoring.scorer import REQUEST_BYTES, Job, Scorer
+from scoring.scorer import REQUEST_BYTES, Scorer
 from scoring.sources import Sources
-from scoring.triton import Triton
+from scoring.triton import RetryingClient
 from tests.conftest import ROOT
 from tests.relay import Relay
 from tests.scored import add_member, list_parts, make_photo, read_rows, score, start_scoring, wait_for, write_photos
@@ -28,11 +30,11 @@ def test_rows_say_what_the_ensemble_says(triton_url, analyze, sample_photo, tmp_
     answer = {name: tensor[0] for name, tensor in analyze(sample_photo).items()}
     assert [row["width"], row["height"]] == answer["IMAGE_SIZE"].tolist()
     assert row["smiling"] == pytest.approx(answer["smiling"][1])
-    assert row["caption"] == answer["CAPTION"][0].decode()
-    assert row["caption_score"] == pytest.approx(answer["CAPTION_SCORE"][0])
-    scores = [score for score in answer["DETECTION_SCORES"] if score >= 0.25]
+    assert row["caption"] == answer["caption"][0].decode()
+    assert row["caption_score"] == pytest.approx(answer["caption_score"][0])
+    scores = [score for score in answer["objects_scores"] if score >= 0.25]
     assert [found["score"] for found in row["objects"]] == pytest.approx(scores)
-    x1, y1, x2, y2 = answer["DETECTION_BOXES"][0]
+    x1, y1, x2, y2 = answer["objects_boxes"][0]
     assert [row["objects"][0][side] for side in ("x", "y", "width", "height")] == pytest.approx(
         [x1, y1, x2 - x1, y2 - y1]
     )
@@ -86,10 +88,8 @@ def test_broken_picture_fails_no_neighbour(triton_url, analyze, tmp_path):
     answers = [analyze(photo.read_bytes()) for photo in photos if photo != photos[3]]
     assert [row["error"] for row in rows] == [None] * 15
     assert [row["smiling"] for row in rows] == pytest.approx([answer["smiling"][0][1] for answer in answers], abs=1e-5)
-    assert [row["caption"] for row in rows] == [answer["CAPTION"][0][0].decode() for answer in answers]
-    assert [len(row["objects"]) for row in rows] == [
-        (answer["DETECTION_SCORES"][0] >= 0.25).sum() for answer in answers
-    ]
+    assert [row["caption"] for row in rows] == [answer["caption"][0][0].decode() for answer in answers]
+    assert [len(row["objects"]) for row in rows] == [(answer["objects_scores"][0] >= 0.25).sum() for answer in answers]
 
 
 def test_table_carries_its_columns(triton_url, tmp_path):
@@ -101,7 +101,7 @@ def test_table_carries_its_columns(triton_url, tmp_path):
     assert status == 1
     scored = read_rows(tmp_path / "out")
     assert list(scored[0])[:4] == ["user", "likes", "table_seconds", "source"]
-    assert [row["likes"] for row in scored] == [1, 2, 3, 4]
+    assert [row["likes"] for row in scored] == ["1", "2", "3", "4"]
     assert [row["error"] for row in scored] == [None, None, "source: No such file or directory", None]
 
 
@@ -185,7 +185,7 @@ def test_endpoint_that_dies_is_left_out_and_taken_back(triton_url, tmp_path):
     [
         (["no-such-folder"], "there is no no-such-folder; a source is a photo, folder, glob"),
         (["no-such-*.jpg"], "no-such-*.jpg holds no photo"),
-        (["README.md", "--outputs", "hat"], "no model hat; there are caption, objects, smiling, sunglasses"),
+        (["README.md", "--outputs", "hat"], "no model 'hat'; there are caption, objects, smiling, sunglasses"),
         (["README.md", "--endpoint", "localhost"], "--endpoint takes host:port"),
         (["nothing://bucket/folder"], "nothing://bucket/folder"),
         (["photos.tar.gz"], "only an uncompressed .tar"),
@@ -199,7 +199,7 @@ def test_wrong_arguments(triton_url, tmp_path, capsys, arguments, message):
 def test_table_without_a_photo_column(triton_url, tmp_path, capsys):
     (tmp_path / "table.csv").write_text("who,likes\nann,1\n")
     assert score(tmp_path / "table.csv", "--out", tmp_path / "out", "--endpoint", triton_url) == 2
-    assert "name the column of paths or bytes with --column; there are who (string), likes (int64)" in (
+    assert "name the column of paths or bytes with --column; there are 'who' (string), 'likes' (string)" in (
         capsys.readouterr().err
     )
 
@@ -219,22 +219,23 @@ def test_readme_explains_every_flag():
 
 
 def test_models_that_change_during_a_run_end_it(triton_url, tmp_path):
-    triton = Triton(triton_url, 10.0)
-    models = tuple(
-        replace(model, checksum="sha256:of-another-network") for model in triton.describe(("smiling",)).models
-    )
-    triton.close()
-    job = Job(triton_url, str(tmp_path / "out"), models, pa.schema([]), 8, 32, 10.0, 10.0, 0.25)
-    chunk = next(cut(Sources((str(write_photos(tmp_path / "photos", 1)[0]),)).blocks(pa.schema([]))))
-    with Scorer(job) as scorer, pytest.raises(ModelsChanged, match="smiling: 1 sha256:of-another-network → 1 sha256:"):
-        scorer.finish(scorer.start(chunk))
+    client = RetryingClient(triton_url, 10.0, 10.0)
+    cards = [replace(card, checksum="sha256:of-another-network") for card in client.describe().select(["smiling"])]
+    client.close()
+    nothing = pa.schema([])
+    sources = Sources((str(write_photos(tmp_path / "photos", 1)[0]),))
+    job = Job(sources, str(tmp_path / "out"), endpoint=triton_url)
+    with (
+        Scorer(job, Catalog(cards, 8), nothing) as scorer,
+        pytest.raises(ModelsChanged, match="smiling: 1 sha256:of-another-network → 1 sha256:"),
+    ):
+        scorer.finish(scorer.start(next(cut(sources.rows(nothing)))))
     assert list_parts(tmp_path / "out") == {}
 
 
-def test_progress_in_plain_lines(triton_url, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("scoring.progress.PLAIN_SECONDS", 0.05)
+def test_progress(triton_url, tmp_path, capsys):
     write_photos(tmp_path / "photos", 100)
     score(tmp_path / "photos", "--out", tmp_path / "out", "--outputs", "smiling", "--endpoint", triton_url)
     lines = capsys.readouterr().err
-    assert re.search(r"^\d+ of 100 photos, [\d.]+/s, 0 broken, 0 failed, 0:00:\d\d left$", lines, re.MULTILINE)
+    assert re.search(r"100/100 \[.* photos/s, broken=0, failed=0\]", lines)
     assert re.search(r"^100 photos; 0 broken, 0 failed; [\d.]+ photos/s for 0:00:\d\d; ", lines, re.MULTILINE)

@@ -8,10 +8,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow import csv, fs, parquet
 
-from scoring.__main__ import main
 from scoring.storage import connect
 from tests.scored import add_member, make_photo, score
-from tests.scored_runs import make_columns, write_run
 
 
 @pytest.fixture
@@ -63,18 +61,6 @@ def test_from_store_to_store(triton_url, bucket, source):
     bucket.delete_file("photos/out/part-000001.parquet")
     assert score(*arguments) == 0
     assert len(read_parts(bucket)) == 40
-
-
-def test_report_from_store_to_store(bucket, tmp_path):
-    for part in write_run(tmp_path, make_columns(120, 12, 0) | {"source": ["s3://photos/in/0.png"] * 120}).iterdir():
-        write(bucket, f"photos/out/{part.name}", part.read_bytes())
-    write(bucket, "photos/in/0.png", make_photo(0))
-    assert main(["report", "s3://photos/out", "--by", "user", "--thumbnails"]) == 0
-    page = bucket.open_input_file("photos/out/_report/report.html").read().decode()
-    assert "120 photos were scored" in page
-    assert 'src="data:image/jpeg;base64,' in page
-    assert len(csv.read_csv(bucket.open_input_file("photos/out/_report/persons.csv"))) == 12
-    assert main(["report", "s3://photos/nothing"]) == 2
 
 
 def read_parts(store):

@@ -1,59 +1,80 @@
 """Flags and environment variables of `python -m serving`."""
 
-import socket
-from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from serving.errors import InstallationError, PortInUse, SettingsError
 from serving.installation import Installation, find_installation, require_numpy_1
-from serving.ports import claim_ports
+from serving.ports import take_ports
 from serving.repositories import list_models
-from serving.settings import Settings, flag, make_parser, read_settings
-from serving.triton import endpoint_options, require_loopback
-from tests.tiny_networks import write_network
+from serving.settings import Settings, flag, read_settings
+from serving.triton import endpoint_options, require_configs, require_loopback
+from tests.tiny_networks import write_ensemble, write_network
 
 
-def test_flag_wins_over_environment():
-    settings = read_settings(["--grpc-port", "9001"], {"SERVING_GRPC_PORT": "7", "SERVING_METRICS_PORT": "9002"})
+def test_flag_wins_over_environment(monkeypatch):
+    monkeypatch.setenv("SERVING_GRPC_PORT", "7")
+    monkeypatch.setenv("SERVING_METRICS_PORT", "9002")
+    settings = read_settings(["--grpc-port", "9001"])
     assert (settings.grpc_port, settings.metrics_port, settings.gateway_port) == (9001, 9002, 8080)
 
 
 @pytest.mark.parametrize(
-    ("environment", "name", "value"),
+    ("variable", "text", "value"),
     [
-        ({"SERVING_GATEWAY": "no"}, "gateway", False),
-        ({"SERVING_HTTP": "1"}, "http", True),
-        ({"SERVING_READY_TIMEOUT": "2.5"}, "ready_timeout", 2.5),
-        ({"SERVING_MODEL_REPOSITORY": "serving:tests"}, "model_repository", (Path("serving"), Path("tests"))),
-        ({"SERVING_TRITON_SECRET": "s"}, "triton_secret", "s"),
-        ({"SERVING_GRPC_PORT": ""}, "grpc_port", 8001),
+        ("SERVING_GATEWAY", "no", False),
+        ("SERVING_HTTP", "1", True),
+        ("SERVING_READY_TIMEOUT", "2.5", 2.5),
+        ("SERVING_MODEL_REPOSITORY", "serving:tests", (Path("serving"), Path("tests"))),
+        ("SERVING_TRITON_SECRET", "s", "s"),
+        ("SERVING_GRPC_PORT", "", 8001),
     ],
 )
-def test_environment(environment, name, value):
-    assert getattr(read_settings([], environment), name) == value
+def test_environment(monkeypatch, variable, text, value):
+    monkeypatch.setenv(variable, text)
+    assert getattr(read_settings([]), variable.removeprefix("SERVING_").lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        (["--no-gateway"], "gateway", False),
+        (
+            ["--model-repository=serving", "--model-repository", "tests"],
+            "model_repository",
+            (Path("serving"), Path("tests")),
+        ),
+        (["--http", "--", "--trace-config=rate=1", "a b"], "triton_flags", "--trace-config=rate=1 'a b'"),
+    ],
+)
+def test_flags(arguments, name, value):
+    assert getattr(read_settings(arguments), name) == value
 
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "reason"),
     [
-        (["--grpc-port", "70000"], {}, "--grpc-port: 70000 is no port"),
-        (["--triton-host", "localhost"], {}, "--triton-host: 'localhost' is no IP address"),
-        (["--model-repository", "nowhere"], {}, "there is no folder nowhere"),
-        ([], {"SERVING_GRPC_PORT": "many"}, "SERVING_GRPC_PORT: 'many' is no int"),
-        ([], {"SERVING_HTTP": "perhaps"}, "SERVING_HTTP: 'perhaps' is none of 1, true, yes, 0, false, no"),
+        (["--grpc-port", "70000"], {}, r"--grpc-port \(or SERVING_GRPC_PORT\) '70000': .* less than or equal to 65535"),
+        (["--triton-host", "localhost"], {}, "--triton-host .* 'localhost' does not appear to be an IPv4 or IPv6"),
+        (["--model-repository", "nowhere"], {}, "--model-repository .*'nowhere': .* not point to a directory"),
+        ([], {"SERVING_GRPC_PORT": "many"}, "SERVING_GRPC_PORT.* 'many': .* valid integer"),
+        ([], {"SERVING_HTTP": "perhaps"}, "SERVING_HTTP.* 'perhaps': .* valid boolean"),
     ],
 )
-def test_wrong_value_is_refused(arguments, environment, reason):
+def test_wrong_value_is_refused(monkeypatch, arguments, environment, reason):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=reason):
-        read_settings(arguments, environment)
+        read_settings(arguments)
 
 
-def test_help_names_every_setting_but_the_secret():
-    text = make_parser().format_help()
-    for item in fields(Settings):
-        assert (flag(item.name) in text) != item.metadata["secret"]
+def test_help_names_every_setting_but_the_secret(capsys):
+    with pytest.raises(SystemExit):
+        read_settings(["--help"])
+    text = capsys.readouterr().out
+    for name in Settings.model_fields:
+        assert (flag(name) in text) != (name == "triton_secret")
 
 
 @pytest.mark.parametrize(("host", "insists"), [("127.0.0.1", False), ("::1", False), ("0.0.0.0", True)])
@@ -75,15 +96,25 @@ def test_http_is_off_and_dangerous_protocols_are_locked():
 
 
 def test_port_zero_becomes_a_free_port_and_a_taken_one_is_named():
-    settings = claim_ports(Settings(grpc_port=0, metrics_port=0, gateway_port=0))
-    assert len({settings.grpc_port, settings.metrics_port, settings.gateway_port}) == 3
-    with (
-        socket.create_server(("127.0.0.1", settings.grpc_port)),
-        pytest.raises(PortInUse, match=str(settings.grpc_port)),
-    ):
-        claim_ports(settings)
-    with pytest.raises(SettingsError, match="share one port"):
-        claim_ports(replace(settings, metrics_port=settings.grpc_port))
+    settings, gateway = take_ports(Settings(grpc_port=0, metrics_port=0, gateway_port=0))
+    with gateway:
+        assert len({settings.grpc_port, settings.metrics_port, settings.gateway_port}) == 3
+        assert gateway.getsockname() == ("127.0.0.1", settings.gateway_port)
+        with pytest.raises(PortInUse, match=f"port {settings.gateway_port} on 127.0.0.1 is in use"):
+            take_ports(settings)
+    with pytest.raises(PortInUse, match="another endpoint of this one"):
+        take_ports(settings.model_copy(update={"metrics_port": settings.grpc_port}))
+
+
+def test_target_that_a_network_lacks_is_refused(tmp_path):
+    for name in ("a", "b"):
+        write_network(tmp_path, name)
+    (tmp_path / "a/configs").mkdir()
+    (tmp_path / "a/configs/cuda.pbtxt").touch()
+    write_ensemble(tmp_path, "a")
+    with pytest.raises(SettingsError, match=r"--model-config-name=cuda: there is no configs/cuda\.pbtxt of b\n"):
+        require_configs(Settings(model_repository=(tmp_path,), model_config_name="cuda"))
+    require_configs(Settings(model_repository=(tmp_path,)))
 
 
 def test_numpy_2_is_refused(monkeypatch):

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import tritonclient.grpc as triton
+
+from contract.tasks import IMAGE_SIZE, Task, output_names
+from tests.analyzing import Analyzer
 
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 
@@ -13,19 +15,14 @@ SHOWN = 0.25  # score from which boxes are compared
 Rows = np.ndarray  # [K,6] x1, y1, x2, y2, score, class
 
 
-def analyze(client: triton.InferenceServerClient, photo: bytes, *outputs: str) -> dict[str, np.ndarray]:
-    """One photo through the ensemble: {output: array without the batch}."""
-    image = triton.InferInput("IMAGE", [1, 1], "BYTES")
-    image.set_data_from_numpy(np.array([[photo]], dtype=np.object_))
-    result = client.infer("analyze", [image], outputs=[triton.InferRequestedOutput(name) for name in outputs])
-    return {name: result.as_numpy(name)[0] for name in outputs}
-
-
-def served_boxes(client: triton.InferenceServerClient, photo: bytes) -> Rows:
-    names = ("DETECTION_BOXES", "DETECTION_SCORES", "DETECTION_LABELS")
-    boxes, scores, labels = analyze(client, photo, *names).values()
+def served_boxes(analyze: Analyzer, photo: bytes, detector: str) -> Rows:
+    boxes, scores, labels = (tensor[0] for tensor in analyze(photo, outputs=detection_outputs(detector)).values())
     rows = np.concatenate([boxes, scores[:, None], labels[:, None]], axis=1)
     return rows[labels >= 0]
+
+
+def detection_outputs(detector: str) -> list[str]:
+    return list(output_names(Task.DETECTION, detector))
 
 
 def predictor(checkpoint: Path, side: int, end_to_end: bool | None = None) -> Callable[[Path], Rows]:
@@ -50,22 +47,23 @@ def predictor(checkpoint: Path, side: int, end_to_end: bool | None = None) -> Ca
     return predict
 
 
-def distances(client: triton.InferenceServerClient, photo: Path, predict: Callable[[Path], Rows]) -> list[float]:
+def distances(analyze: Analyzer, photo: Path, predict: Callable[[Path], Rows], detector: str) -> list[float]:
     """Per box that ultralytics finds, pixels to the nearest served one of its class, in the worst of four sides."""
-    served = served_boxes(client, photo.read_bytes())
+    served = served_boxes(analyze, photo.read_bytes(), detector)
     return [
         float(np.abs(served[served[:, 5] == row[5], :4] - row[:4]).max(axis=1).min(initial=np.inf))
         for row in predict(photo)
     ]
 
 
-def count_labelled(client: triton.InferenceServerClient, photos: list[Path]) -> tuple[int, int]:
+def count_labelled(analyze: Analyzer, photos: list[Path], detector: str) -> tuple[int, int]:
     """Objects of YOLO's label files that are found with their class and an IoU of 0.5, and how many there are."""
     found = total = 0
     for photo in photos:
-        rows = served_boxes(client, photo.read_bytes())
+        rows = served_boxes(analyze, photo.read_bytes(), detector)
         rows = rows[rows[:, 4] >= SHOWN]
-        for label, box in read_labels(photo, analyze(client, photo.read_bytes(), "IMAGE_SIZE")["IMAGE_SIZE"]):
+        (size,) = analyze(photo.read_bytes(), outputs=[IMAGE_SIZE])[IMAGE_SIZE]
+        for label, box in read_labels(photo, size):
             total += 1
             found += bool((overlaps(box, rows[rows[:, 5] == label, :4]) >= 0.5).any())
     return found, total

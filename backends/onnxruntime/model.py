@@ -1,23 +1,15 @@
 """Python-based Triton backend that stands in for the stock `onnxruntime` backend, where only the Python backend exists.
 
-The same `config.pbtxt` runs on both. Honoured, with the stock backend's meaning and defaults:
+It serves the `config.pbtxt` that `make export` writes, with the stock backend's meaning, and refuses in one line
+whatever else that backend knows (https://github.com/triton-inference-server/onnxruntime_backend#readme). Honoured:
 
-- `default_model_filename` (`model.onnx`), a file or a folder that holds `model.onnx`;
-- `instance_group`: each instance is a process with a session of its own; KIND_GPU adds the CUDA provider;
-- `optimization { graph { level } }`: -1 basic, 1 extended, 2 none, otherwise all optimizations;
-- `optimization { execution_accelerators }`: for the GPU `tensorrt` and `cuda`, with their parameters; one that this
-  ONNX Runtime was not built with is refused. `openvino` for the CPU is OpenVINO's own runtime (openvino_network.py),
-  where the stock backend takes ONNX Runtime's provider of that name; the options of ONNX Runtime mean nothing to it;
-- `parameters`: `intra_op_thread_count`, `inter_op_thread_count` (0: as many as cores), `execution_mode`
-  (0 sequential, 1 parallel), `enable_mem_arena`, `enable_mem_pattern`. On the CPU an `intra_op_thread_count` of 0
-  spreads the images of a batch over the cores, where the stock backend spreads each operator, whose parts wait for
-  each other;
-- dynamic batching: requests whose shapes agree run as one batch;
-- inputs, outputs and `max_batch_size` that the config leaves out are read from the ONNX file, unless Triton runs
-  with --disable-auto-complete-config.
-
-Not honoured: `cc_model_filenames`, `share_session_between_instances`, string tensors, sequence states.
-The format: https://github.com/triton-inference-server/onnxruntime_backend#readme
+- `default_model_filename` (`model.onnx`) and `instance_group`: each instance is a process with a session of its own;
+- `parameters`: `intra_op_thread_count` and `inter_op_thread_count`. An `intra_op_thread_count` of 0 spreads the images
+  of a batch over this instance's share of the cores, where the stock backend spreads each operator, whose parts wait
+  for each other;
+- the CPU's execution accelerator `openvino`, which is OpenVINO's own runtime (openvino_network.py), where the stock
+  backend takes ONNX Runtime's provider of that name;
+- dynamic batching: requests whose shapes agree run as one batch.
 """
 
 import json
@@ -33,76 +25,34 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb_utils
 
-CPU, OPENVINO = "CPUExecutionProvider", "OpenVINO"
-GRAPH_LEVELS = {
-    -1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
-    1: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
-    2: onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
-}
-EXECUTION_MODES = {
-    "0": onnxruntime.ExecutionMode.ORT_SEQUENTIAL,
-    "1": onnxruntime.ExecutionMode.ORT_PARALLEL,
-}
-CPU_ACCELERATORS = {"openvino": OPENVINO}
-GPU_ACCELERATORS = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider"}
-BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
-TRITON_TYPES = {
-    "tensor(bool)": "TYPE_BOOL",
-    "tensor(uint8)": "TYPE_UINT8",
-    "tensor(uint16)": "TYPE_UINT16",
-    "tensor(uint32)": "TYPE_UINT32",
-    "tensor(uint64)": "TYPE_UINT64",
-    "tensor(int8)": "TYPE_INT8",
-    "tensor(int16)": "TYPE_INT16",
-    "tensor(int32)": "TYPE_INT32",
-    "tensor(int64)": "TYPE_INT64",
-    "tensor(float16)": "TYPE_FP16",
-    "tensor(float)": "TYPE_FP32",
-    "tensor(double)": "TYPE_FP64",
-}
+PARAMETERS = ("intra_op_thread_count", "inter_op_thread_count", "checksum")
 Feeds = dict[str, np.ndarray]
 
 
 class TritonPythonModel:
     """One instance of one ONNX network."""
 
-    @staticmethod
-    def auto_complete_config(auto_complete_model_config: Any) -> Any:
-        """Add the inputs, outputs and batching that the config does not name."""
-        config = auto_complete_model_config.as_dict()
-        if not (config["input"] and config["output"]):
-            session = onnxruntime.InferenceSession(find_network(config), providers=[CPU])
-            complete_config(auto_complete_model_config, session)
-        return auto_complete_model_config
-
     def initialize(self, args: Mapping[str, str]) -> None:
         """Load the network with the options of its config."""
         config = json.loads(args["model_config"])
-        path = find_network(config)
+        for refused in list_refused(config, args["model_instance_kind"]):
+            raise pb_utils.TritonModelException(
+                f"this Triton server runs networks on its CPU alone: it has no {refused}"
+            )
+        path = Path(pb_utils.get_model_dir()) / (config.get("default_model_filename") or "model.onnx")
         self._output_names = [output["name"] for output in config["output"]]
-        self._batches = int(config.get("max_batch_size", 0)) > 0
-        device = int(args["model_instance_device_id"]) if args["model_instance_kind"] == "GPU" else None
-        options = make_options(config)
-        providers = choose_providers(config, device)
-        in_openvino = OPENVINO in providers
-        self._threads = 1
-        if in_openvino or (device is None and options.intra_op_num_threads == 0):
-            # They share the images of a batch.
-            self._threads, options.intra_op_num_threads = options.intra_op_num_threads or count_threads(config), 1
+        # They share the images of a batch.
+        self._threads = count_threads(config)
         self._pool = ThreadPoolExecutor(self._threads)
         try:
-            self._session: Any = (
-                load_in_openvino(path, self._threads, self._batches)
-                if in_openvino
-                else onnxruntime.InferenceSession(path, options, providers=[*providers.items(), CPU])
-            )
+            self._session: Any = self._load(path, config)
         except Exception as error:  # ONNX Runtime's exceptions have no public base class.
             raise pb_utils.TritonModelException(f"cannot load {path}: {error}") from error
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """One response per request, in order. A request that fails does not fail its neighbours."""
-        if len(requests) == 1 or not self._batches:
-            return [self._respond_alone(request, self._run) for request in requests]
+        if len(requests) == 1:
+            return [self._respond_alone(requests[0], self._run)]
         feeds = [read_feeds(request) for request in requests]
         responses: list[Any] = [None] * len(requests)
         for group in group_by_shape(feeds):
@@ -115,6 +65,18 @@ class TritonPythonModel:
         """Free the session's memory before the process ends."""
         self._pool.shutdown()
         del self._session
+
+    def _load(self, path: Path, config: Mapping[str, Any]) -> Any:
+        if list_accelerators(config, "cpu"):
+            # Large: only instances that use it import it.
+            from openvino_network import OpenVinoNetwork
+
+            return OpenVinoNetwork(path, self._threads)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = read_number(config, "intra_op_thread_count") or 1
+        options.inter_op_num_threads = read_number(config, "inter_op_thread_count")
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def _respond_in_parts(self, requests: Sequence[Any], feeds: Sequence[Feeds]) -> list[Any]:
         """A batch for each thread: requests are not joined only to be taken apart again."""
@@ -143,7 +105,7 @@ class TritonPythonModel:
 
     def _run(self, names: Sequence[str], feeds: Feeds) -> list[np.ndarray]:
         """Run one request, in parts of its images if there are threads for them."""
-        parts = cut(len(next(iter(feeds.values()))), self._threads) if self._batches else []
+        parts = cut(len(next(iter(feeds.values()))), self._threads)
         if len(parts) < 2:
             return self._session.run(names, feeds)
         split = [{name: array[part] for name, array in feeds.items()} for part in parts]
@@ -201,99 +163,31 @@ def split_responses(
         start += size
 
 
-def find_network(config: Mapping[str, Any]) -> Path:
-    """The ONNX file of the version being loaded."""
-    path = Path(pb_utils.get_model_dir()) / (config.get("default_model_filename") or "model.onnx")
-    path = path / "model.onnx" if path.is_dir() else path
-    if not path.is_file():
-        raise pb_utils.TritonModelException(f"there is no {path}")
-    return path
+def list_refused(config: Mapping[str, Any], kind: str) -> list[str]:
+    """What of the config cannot be served here; `kind` is the instance's, CPU or GPU."""
+    graph = [f"optimization {name!r}" for name in ("graph", "cuda") if name in config.get("optimization", {})]
+    accelerators = [f"GPU accelerator {name!r}" for name in list_accelerators(config, "gpu")]
+    accelerators += [f"CPU accelerator {name!r}" for name in list_accelerators(config, "cpu") if name != "openvino"]
+    parameters = [f"parameter {name!r}" for name in config.get("parameters", {}) if name not in PARAMETERS]
+    unbatched = ["max_batch_size of 0"] if not config.get("max_batch_size") else []
+    return [*(["GPU instances"] if kind == "GPU" else []), *accelerators, *graph, *parameters, *unbatched]
+
+
+def list_accelerators(config: Mapping[str, Any], device: str) -> list[str]:
+    """Names of the config's execution accelerators for `cpu` or `gpu`."""
+    accelerators = config.get("optimization", {}).get("execution_accelerators", {})
+    return [each["name"] for each in accelerators.get(f"{device}_execution_accelerator", [])]
+
+
+def read_number(config: Mapping[str, Any], name: str) -> int:
+    """A parameter of the config, 0 by default."""
+    return int(config.get("parameters", {}).get(name, {}).get("string_value", 0))
 
 
 def count_threads(config: Mapping[str, Any]) -> int:
-    """Threads that share the images of a batch: this instance's share of the cores."""
+    """Threads that share the images of a batch: 1 for ONNX Runtime with threads of its own."""
+    threads = read_number(config, "intra_op_thread_count")
+    if threads:
+        return threads if list_accelerators(config, "cpu") else 1
     instances = sum(int(group.get("count", 1)) for group in config.get("instance_group", [])) or 1
     return math.ceil(len(os.sched_getaffinity(0)) / instances)
-
-
-def make_options(config: Mapping[str, Any]) -> onnxruntime.SessionOptions:
-    """Session options as the config has them."""
-    parameters = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    level = int(config.get("optimization", {}).get("graph", {}).get("level", 0))
-    options.graph_optimization_level = GRAPH_LEVELS.get(level, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
-    options.intra_op_num_threads = int(parameters.get("intra_op_thread_count", 0))
-    options.inter_op_num_threads = int(parameters.get("inter_op_thread_count", 0))
-    options.execution_mode = look_up(EXECUTION_MODES, "execution_mode", parameters.get("execution_mode", "0"))
-    for key, attribute in (("enable_mem_arena", "enable_cpu_mem_arena"), ("enable_mem_pattern", "enable_mem_pattern")):
-        if key in parameters:
-            setattr(options, attribute, look_up(BOOLEANS, key, parameters[key].lower()))
-    return options
-
-
-def load_in_openvino(path: Path, threads: int, batches: bool) -> Any:
-    """What stands in a session's place. OpenVINO is large: only instances that use it import it."""
-    from openvino_network import OpenVinoNetwork
-
-    return OpenVinoNetwork(path, threads, batches)
-
-
-def choose_providers(config: Mapping[str, Any], device: int | None) -> dict[str, dict[str, str]]:
-    """What the network runs on, best first, with its options; nothing is the plain CPU. `device`: the GPU, or None."""
-    accelerators = config.get("optimization", {}).get("execution_accelerators", {})
-    if device is None:
-        return read_accelerators(accelerators.get("cpu_execution_accelerator", []), CPU_ACCELERATORS)
-    chosen = read_accelerators(accelerators.get("gpu_execution_accelerator", []), GPU_ACCELERATORS)
-    chosen.setdefault("CUDAExecutionProvider", {})
-    for name in chosen:
-        look_up(dict.fromkeys(onnxruntime.get_available_providers()), "execution provider", name)
-    return {name: {"device_id": str(device), **options} for name, options in chosen.items()}
-
-
-def read_accelerators(listed: Iterable[Mapping[str, Any]], known: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """What stands behind each accelerator, with its options under ONNX Runtime's names."""
-    return {
-        look_up(known, "execution accelerator", item["name"]): rename_options(item.get("parameters", {}))
-        for item in listed
-    }
-
-
-def rename_options(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Triton's older names of three TensorRT options; all others are passed on as they are."""
-    renamed = {
-        "max_workspace_size_bytes": "trt_max_workspace_size",
-        "int8_calibration_table_name": "trt_int8_calibration_table_name",
-        "int8_use_native_calibration_table": "trt_int8_use_native_calibration_table",
-    }
-    options = {renamed.get(key, key): value for key, value in parameters.items() if key != "precision_mode"}
-    precision = look_up(
-        {"FP32": "", "FP16": "fp16", "INT8": "int8"}, "precision_mode", parameters.get("precision_mode", "FP32")
-    )
-    return {**options, f"trt_{precision}_enable": "1"} if precision else options
-
-
-def look_up(accepted: Mapping[str, Any], what: str, value: str) -> Any:
-    """The meaning of a value. Raises TritonModelException with the accepted ones."""
-    if value not in accepted:
-        raise pb_utils.TritonModelException(f"{what} {value!r} is not supported here; supported: {', '.join(accepted)}")
-    return accepted[value]
-
-
-def complete_config(completed: Any, session: onnxruntime.InferenceSession) -> None:
-    """Fill in inputs and outputs; a free first dimension of every tensor is the batch dimension."""
-    tensors = [*session.get_inputs(), *session.get_outputs()]
-    batches = all(tensor.shape and not isinstance(tensor.shape[0], int) for tensor in tensors)
-    if batches and completed.as_dict()["max_batch_size"] == 0:
-        completed.set_max_batch_size(4)
-    skip = 1 if completed.as_dict()["max_batch_size"] > 0 else 0
-    for tensor in session.get_inputs():
-        completed.add_input(describe_tensor(tensor, skip))
-    for tensor in session.get_outputs():
-        completed.add_output(describe_tensor(tensor, skip))
-
-
-def describe_tensor(tensor: Any, skip: int) -> dict[str, Any]:
-    """A tensor as model configs describe it, without its first `skip` dimensions."""
-    dims = [size if isinstance(size, int) else -1 for size in tensor.shape[skip:]]
-    return {"name": tensor.name, "data_type": look_up(TRITON_TYPES, "tensor type", tensor.type), "dims": dims}

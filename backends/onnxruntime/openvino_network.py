@@ -15,8 +15,8 @@ class OpenVinoNetwork:
     than one that is open to batches of any size.
     """
 
-    def __init__(self, network: Path | bytes, threads: int = 1, batches: bool = True) -> None:
-        """Compile an ONNX file, or its bytes, in fp32. `batches`: the first dimension of all tensors is the batch.
+    def __init__(self, network: Path | bytes, threads: int = 1) -> None:
+        """Compile an ONNX file, or its bytes, in fp32. A free first dimension of all tensors is the batch.
 
         Raises:
             RuntimeError: OpenVINO does not run this network, or its inputs have free dimensions besides the batch.
@@ -24,7 +24,7 @@ class OpenVinoNetwork:
         try:
             model = openvino.Core().read_model(network)
             # A network of a fixed batch is run as it is.
-            self._splits = batches and all(tensor.partial_shape[0].is_dynamic for tensor in model.inputs)
+            self._splits = all(tensor.partial_shape[0].is_dynamic for tensor in model.inputs)
             if self._splits:
                 model.reshape({tensor: [1, *list(tensor.partial_shape)[1:]] for tensor in model.inputs})
             # Once a free shape has failed, OpenVINO 2026.4 answers it with what it computed before.
@@ -63,7 +63,7 @@ class OpenVinoNetwork:
         self, request: openvino.InferRequest, outputs: Sequence, feeds: Mapping[str, np.ndarray]
     ) -> list[np.ndarray]:
         for name, array in feeds.items():
-            request.set_tensor(name, openvino.Tensor(np.require(array, requirements="CW"), shared_memory=True))
+            request.set_tensor(name, openvino.Tensor(np.require(array, requirements=["C", "W"]), shared_memory=True))
         request.infer()
         return [request.get_tensor(output).data.copy() for output in outputs]
 

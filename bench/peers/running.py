@@ -7,17 +7,17 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
 
-from bench.load import Plan
+from bench.client import WAYS, Plan
 from bench.peers.table import CORES, Peer
-from bench.requests import WAYS
 from bench.service import ROOT, SAMPLE, list_family
 
 ENVIRONMENTS = ROOT / ".bench"
@@ -42,7 +42,7 @@ def install(name: str, requirements: Sequence[str]) -> Path:
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         result = subprocess.run([*pip, *requirements], capture_output=True, text=True, check=False)
         if result.returncode:
             raise PeerUnavailable(last_line(result.stderr))
@@ -80,10 +80,9 @@ def start_peer(peer: Peer, work: dict[str, Any]) -> Iterator[tuple[str, psutil.P
 
 
 def make_environment(programs: Path, folder: Path, port: int) -> dict[str, str]:
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     return {
         **os.environ,
-        **single,
+        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
         "PATH": f"{programs}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "BENCH_WORK": str(folder / "work.json"),
@@ -91,18 +90,13 @@ def make_environment(programs: Path, folder: Path, port: int) -> dict[str, str]:
         "PORT": str(port),
         "CUDA_VISIBLE_DEVICES": "",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "BENTOML_DO_NOT_TRACK": "1",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
 
 
 def find_keras_checkpoint() -> Path:
-    """The manifest's first Keras checkpoint."""
-    import tomllib
-
+    """The manifest's first Keras checkpoint; the folder itself, which Keras refuses, without one."""
     models = tomllib.loads((ROOT / "models.toml").read_text())["models"].values()
-    return ROOT / next(model["checkpoint"] for model in models if model["framework"] == "keras")
+    return ROOT / next((model["checkpoint"] for model in models if model["framework"] == "keras"), "")
 
 
 def write_mlserver_settings(folder: Path, port: int) -> None:
@@ -135,16 +129,11 @@ def stop(process: psutil.Process) -> None:
     """End a process and all that it started."""
     family = list_family(process) if process.is_running() else []
     for each in family:
-        send(each, "terminate")
+        with suppress(psutil.NoSuchProcess):
+            each.terminate()
     _, alive = psutil.wait_procs(family, timeout=5)
     for each in alive:
-        send(each, "kill")
-
-
-def send(process: psutil.Process, signal: str) -> None:
-    """Terminate or kill; one that has already ended is no matter."""
-    if process.is_running():
-        getattr(process, signal)()
+        each.kill()
 
 
 def last_line(text: str) -> str:

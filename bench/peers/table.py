@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, replace
 
-PIPELINE = ("numpy==1.26.4", "onnxruntime==1.32.0", "Pillow==13.0.0")
+PIPELINE = ("numpy==1.26.4", "onnxruntime==1.32.0", "Pillow==13.0.0", "pi-heif==1.4.0")
 CORES = str(len(os.sched_getaffinity(0)))
 
 
@@ -45,19 +45,6 @@ PEERS = (
         (*PIPELINE, "litserve==0.2.19", "python-multipart==0.0.20"),
         ("python", "-m", "bench.peers.litserve_service"),
         way="multipart",
-    ),
-    Peer(
-        "bentoml",
-        "BentoML",
-        (*PIPELINE, "bentoml==1.4.40"),
-        ("bentoml", "serve", "--port", "PORT", "bench.peers.bentoml_service:Analyze"),
-        way="multipart",
-    ),
-    Peer(
-        "ray_serve",
-        "Ray Serve",
-        (*PIPELINE, "ray[serve]==2.60.0"),
-        ("python", "-m", "bench.peers.ray_serve"),
     ),
     Peer(
         "mlserver",

@@ -2,17 +2,17 @@
 
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tritonclient.grpc import InferenceServerClient
 
 from bench.context import SATURATION, Context
 from bench.inprocess import network_milliseconds
-from bench.report import make_table, summarise
+from bench.report import COLUMNS, make_table, summarise
 from bench.service import start_service
 from bench.variants import repository_options
 from bench.work import NETWORKS
-from export.manifest import Manifest, Task, load_manifest
+from contract.tasks import ENSEMBLE, Task
+from export.manifest import Manifest, load_manifest
 from export.repository import Repository
 
 COUNTS = (1, 2, 4, 8)
@@ -20,22 +20,22 @@ COUNTS = (1, 2, 4, 8)
 
 def measure_classifiers(context: Context) -> str:
     """Processor time by number of classifiers, and how often each photo was decoded."""
-    with TemporaryDirectory() as name:
-        names = write_repositories(Path(name), max(COUNTS))
-        alone = network_milliseconds(next(Path(name).glob(f"{NETWORKS.name}/{names[0]}/*/model.onnx")))
-        with start_service("--no-gateway", *repository_options(Path(name))) as service:
-            here = context.at(service)
-            runs = {str(count): here.ask_for(tuple(names[:count]), SATURATION) for count in COUNTS}
-            before = count_decodes(service.grpc)
-            measured = here.measure_in_turns(runs)
-            decodes, requests = (after - old for after, old in zip(count_decodes(service.grpc), before, strict=True))
+    folder = context.folder / "classifiers"
+    names = write_repositories(folder, max(COUNTS))
+    alone = network_milliseconds(next(folder.glob(f"{NETWORKS.name}/{names[0]}/*/model.onnx")))
+    with start_service("--no-gateway", *repository_options(folder)) as service:
+        here = context.at(service)
+        runs = {str(count): here.ask_triton(names[:count], SATURATION) for count in COUNTS}
+        before = count_decodes(service.grpc)
+        measured = here.measure_in_turns(runs)
+        decodes, requests = (after - old for after, old in zip(count_decodes(service.grpc), before, strict=True))
     summaries = {count: summarise(measured[str(count)]) for count in COUNTS}
     rows = [[count, *summary] for count, summary in summaries.items()]
     cpu = {count: float(str(summary[3])) for count, summary in summaries.items()}
     one_more = (cpu[COUNTS[-1]] - cpu[COUNTS[0]]) / (COUNTS[-1] - COUNTS[0])
     context.expect_at_most("8 classifiers, decodes per photo", 1.0, decodes / requests)
     return (
-        make_table(["classifiers", "photos/s", "median ms", "p99 ms", "CPU ms per photo", "failed"], rows)
+        make_table(["classifiers", *COLUMNS], rows)
         + f"\n\nOne more classifier costs {one_more:.2f} ms of processor time; the network alone, in process, takes "
         + f"{alone:.2f} ms. {requests} requests were decoded {decodes} times."
     )
@@ -57,5 +57,5 @@ def write_repositories(folder: Path, count: int) -> list[str]:
 def count_decodes(url: str) -> tuple[int, int]:
     """Photos that the preprocess step has decoded, and that the ensemble was asked for."""
     with InferenceServerClient(url) as client:
-        counts = [client.get_inference_statistics(name).model_stats[0] for name in ("preprocess", "analyze")]
+        counts = [client.get_inference_statistics(name).model_stats[0] for name in ("preprocess", ENSEMBLE)]
     return counts[0].inference_count, counts[1].inference_count

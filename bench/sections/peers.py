@@ -1,10 +1,6 @@
 """What people would use instead, against the service, in turns."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from bench.context import SATURATION, Context
-from bench.load import Plan, run_load
 from bench.peers.running import PeerUnavailable, start_peer
 from bench.peers.table import PEERS, Peer
 from bench.photos import write_photo
@@ -19,11 +15,8 @@ PHONE, AGAIN = "12 megapixels, attributes", "the same photo again, everything"
 
 def measure_peers(context: Context) -> str:
     """A table with a row for each peer, workload and number of clients."""
-    rows: list[list[object]] = []
-    with TemporaryDirectory() as name:
-        large = str(write_photo(Path(name) / "large.jpg", 4000, 3000))
-        for peer in PEERS:
-            rows += measure_peer(peer, context, large)
+    large = str(write_photo(context.folder / "large.jpg", 4000, 3000))
+    rows = [row for peer in PEERS for row in measure_peer(peer, context, large)]
     judge(rows, context)
     return make_table(HEAD, rows)
 
@@ -47,20 +40,19 @@ def compare_with(
     peer: Peer, url: str, pid: int, workload: str, name: str, clients: int, context: Context, **changes
 ) -> list[object]:
     """One row of the table. Raises PeerUnavailable for a peer that breaks under load, which is a result."""
-    options = {"photos": context.photos, "seconds": SECONDS, "pid": pid} | changes
-    plan = Plan(peer.way, url, concurrency=clients, **options)
     changes = {"seconds": SECONDS} | changes
+    theirs = context.load(peer.way, url, clients, pid=pid, **changes)
     if peer.way == "grpc" and name != AGAIN:  # the gateway knows what it has answered, Triton does not
         ours = context.grpc(workload, clients, **changes)
     else:
         ours = context.gateway("multipart" if peer.way == "multipart" else "raw", workload, clients, **changes)
     try:
-        measured = context.measure_in_turns({"peer": lambda: run_load(plan), "ours": ours}, ROUNDS)
+        measured = context.measure_in_turns({"peer": theirs, "ours": ours}, ROUNDS)
     except Exception as error:
         raise PeerUnavailable(f"{name}, {clients} clients: {type(error).__name__}") from error
-    theirs, own = measured["peer"], measured["ours"]
-    rate, _, p99, cpu, _ = summarise(theirs)
-    return [peer.title, name, clients, rate, p99, cpu, compare(own, theirs), compare(own, theirs, "p99")]
+    base, own = measured["peer"], measured["ours"]
+    rate, _, p99, cpu, _ = summarise(base)
+    return [peer.title, name, clients, rate, p99, cpu, compare(own, base), compare(own, base, "p99")]
 
 
 def judge(rows: list[list[object]], context: Context) -> None:

@@ -1,11 +1,9 @@
 """Direct gRPC and the gateway against the limit, and at other numbers of clients."""
 
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 from bench.context import SATURATION, Context
-from bench.load import Measured, Plan, run_load
+from bench.load import Measured
 from bench.peers.running import PeerUnavailable, start_peer
 from bench.peers.table import WEB_SERVER_ALONE
 from bench.report import COLUMNS, compare, make_table, summarise
@@ -55,8 +53,8 @@ def measure_web_server(context: Context) -> float | None:
     """Processor time in ms of a photo that Flask and gunicorn receive and answer with a constant; None without them."""
     try:
         with start_peer(WEB_SERVER_ALONE, context.work(ATTRIBUTES)) as (url, process):
-            plan = Plan("raw", url, context.photos, SATURATION, context.seconds, pid=process.pid)
-            return median(run_load(plan).cpu for _ in range(context.rounds))
+            run = context.load("raw", url, SATURATION, pid=process.pid)
+            return median(run().cpu for _ in range(context.rounds))
     except PeerUnavailable:
         return None
 
@@ -64,16 +62,16 @@ def measure_web_server(context: Context) -> float | None:
 def measure_idle_triton(context: Context) -> dict[str, list[float]]:
     """By workload, processor time in ms of a photo by gRPC whose steps compute nothing, the clients' included: one
     photo in a request, and eight."""
-    with TemporaryDirectory() as name:
-        write_idle_steps(Path(name))
-        with start_service("--no-gateway", *repository_options(Path(name))) as service:
-            here, costs = context.at(service), {}
-            for workload in WORKLOADS:
-                runs = {"1": here.grpc(workload, SATURATION), "8": here.grpc(workload, 4, photos_per_request=8)}
-                measured = here.measure_in_turns(runs, context.rounds + 1)
-                # The first round warms up.
-                costs[workload] = [median(each.cpu + each.client_cpu for each in r[1:]) for r in measured.values()]
-            return costs
+    folder = context.folder / "idle"
+    write_idle_steps(folder)
+    with start_service("--no-gateway", *repository_options(folder)) as service:
+        here, costs = context.at(service), {}
+        for workload in WORKLOADS:
+            runs = {"1": here.grpc(workload, SATURATION), "8": here.grpc(workload, 4, photos_per_request=8)}
+            measured = here.measure_in_turns(runs, context.rounds + 1)
+            # The first round warms up.
+            costs[workload] = [median(each.cpu + each.client_cpu for each in r[1:]) for r in measured.values()]
+        return costs
 
 
 def describe_bounds(measured: dict[str, list[Measured]], web: float | None, idle: list[float]) -> str:
@@ -111,10 +109,7 @@ def measure_concurrency(context: Context) -> str:
     rows = []
     for workload in WORKLOADS:
         for concurrency in (1, 4, 16, 64):
-            runs = {
-                "gRPC": context.grpc(workload, concurrency),
-                "gateway": context.gateway("raw", workload, concurrency),
-            }
+            runs = {way: context.ask(way, workload, concurrency) for way in ("gRPC", "gateway")}
             for name, rounds in context.measure_in_turns(runs, 1).items():
                 rows.append([f"{workload}, {name}", concurrency, *summarise(rounds)])
     return make_table(["", "clients", *COLUMNS], rows)

@@ -1,24 +1,24 @@
 """Each step alone, and where the processor time of a request goes."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psutil
 from tritonclient.grpc import InferenceServerClient
 
-from bench.context import SATURATION, Context
+from bench.context import SATURATION, Context, Run
 from bench.input_data import write_input_data
 from bench.perf_analyzer import run_perf_analyzer
 from bench.report import make_table
 from bench.service import list_family
 from bench.work import WORKLOADS, list_networks
+from contract.tasks import ENSEMBLE
 
 
 def measure_steps(context: Context) -> str:
     """perf_analyzer's figures for `analyze` and each step, and the processes' shares of a request."""
     parts = [measure_alone(context)]
     for workload in WORKLOADS:
-        shares = {way: measure_shares(run_of(way, workload, context), context) for way in ("gRPC", "gateway")}
+        shares = {way: measure_shares(context.ask(way, workload, SATURATION), context) for way in ("gRPC", "gateway")}
         names = list(dict.fromkeys(name for share in shares.values() for name in share))
         rows = [[name, *(share.get(name, 0.0) for share in shares.values())] for name in names]
         rows.append(["sum", *(sum(share.values()) for share in shares.values())])
@@ -27,25 +27,19 @@ def measure_steps(context: Context) -> str:
     return "\n\n".join(parts)
 
 
-def run_of(way: str, workload: str, context: Context):
-    if way == "gRPC":
-        return context.grpc(workload, SATURATION)
-    return context.gateway("raw", workload, SATURATION)
-
-
 def measure_alone(context: Context) -> str:
     """perf_analyzer with real photos against `analyze` and against each step that takes photos or pixels."""
     rows = []
-    with TemporaryDirectory() as name, InferenceServerClient(context.service.grpc) as client:
-        for model in ("analyze", "preprocess", *list_networks()):
+    with InferenceServerClient(context.service.grpc) as client:
+        for model in (ENSEMBLE, "preprocess", *list_networks()):
             (tensor,) = client.get_model_config(model).config.input
-            data = write_input_data(tensor, map(Path, context.photos), Path(name) / f"{model}.json")
+            data = write_input_data(tensor, map(Path, context.photos), context.folder / f"{model}.json")
             measured = run_perf_analyzer(model, context.service, data, SATURATION)
             rows.append([model, measured.rate, measured.median, measured.p99, measured.cpu])
     return make_table(["perf_analyzer, 16 clients", "photos/s", "median ms", "p99 ms", "CPU ms per photo"], rows)
 
 
-def measure_shares(run, context: Context) -> dict[str, float]:
+def measure_shares(run: Run, context: Context) -> dict[str, float]:
     """Processor milliseconds per request of each of the service's programs, under a load."""
     before = read_processes(context.service.process)
     # The load's own warm-up is in both: what it answered is the sum's CPU over its CPU per answer.

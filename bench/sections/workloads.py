@@ -1,8 +1,5 @@
 """A phone's photo, many photos in a request, and the same photo again and again."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from bench.context import SATURATION, Context
 from bench.photos import write_photo
 from bench.report import COLUMNS, compare, make_table, summarise
@@ -14,17 +11,16 @@ LARGE_COST = 1.6
 
 
 def measure_workloads(context: Context) -> str:
-    with TemporaryDirectory() as name:
-        large = str(write_photo(Path(name) / "large.jpg", 4000, 3000))
-        runs = {
-            SMALL: context.gateway("raw", ATTRIBUTES, 4),
-            LARGE: context.gateway("raw", ATTRIBUTES, 4, photos=(large,)),
-            "16 photos in a request, attributes": context.gateway("multipart", ATTRIBUTES, 4, photos_per_request=16),
-            "16 photos in a request, everything": context.gateway("multipart", EVERYTHING, 4, photos_per_request=16),
-            AGAIN: context.gateway("raw", EVERYTHING, SATURATION, distinct=False),
-            NEW: context.gateway("raw", EVERYTHING, SATURATION),
-        }
-        measured = context.measure_in_turns(runs)
+    large = str(write_photo(context.folder / "large.jpg", 4000, 3000))
+    runs = {
+        SMALL: context.gateway("raw", ATTRIBUTES, 4),
+        LARGE: context.gateway("raw", ATTRIBUTES, 4, photos=(large,)),
+        "16 photos in a request, attributes": context.gateway("multipart", ATTRIBUTES, 4, photos_per_request=16),
+        "16 photos in a request, everything": context.gateway("multipart", EVERYTHING, 4, photos_per_request=16),
+        AGAIN: context.gateway("raw", EVERYTHING, SATURATION, distinct=False),
+        NEW: context.gateway("raw", EVERYTHING, SATURATION),
+    }
+    measured = context.measure_in_turns(runs)
     rows = [[name, *summarise(rounds)] for name, rounds in measured.items()]
     cost = compare(measured[LARGE], measured[SMALL], "cpu")
     context.expect_at_most("12-megapixel photo, cost in 0.9-megapixel photos", LARGE_COST, cost)

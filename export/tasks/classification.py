@@ -33,8 +33,8 @@ SUM_TOLERANCE = 0.01  # of the probabilities of a picture; half precision is coa
 
 
 def check_entry(model: Model) -> None:
-    if model.labels is None:
-        raise ValueError("labels are needed for task classification")
+    if len(model.labels or []) < 2:
+        raise ValueError("labels, two or more, are needed for task classification")
 
 
 def check_source(model: Model, source: Source) -> None:

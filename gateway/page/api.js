@@ -1,7 +1,7 @@
 // The calls to the service. What goes wrong is a Problem.
 
 const LOWEST_SCORE = 0.05; // the slider's lowest: asked for once, filtered here
-const MOST_OBJECTS = 300;
+const MAX_OBJECTS = 300; // as many as a detector gives
 const ATTEMPTS = 4;
 const LONGEST_WAIT = 30; // seconds; a longer Retry-After is left to the person
 
@@ -22,36 +22,45 @@ export function useKey(text) {
   sessionStorage.setItem("key", text);
 }
 
+let known = []; // the models' cards, as they were listed last
+
 export async function listModels() {
-  const { models } = await (await call("/v1/models")).json();
-  return models;
+  known = (await (await call("v1/models")).json()).models;
+  return known;
 }
 
-// {image, models, milliseconds, timings, requestId}; `onWait` hears of a busy service before it is asked again.
+// The cards of these models. A name that is new is a model that was added meanwhile.
+async function findCards(names) {
+  const listed = new Set(known.map((card) => card.name));
+  if (!names.every((name) => listed.has(name))) await listModels();
+  return known.filter((card) => names.includes(card.name));
+}
+
+// {image, models, cards, milliseconds, timings, requestId}; `onWait` hears of a busy service before it is asked again.
 export async function analyze(file, onWait) {
   const started = performance.now();
-  const response = await insist(() => post(`/v1/analyze?${query(LOWEST_SCORE)}`, file), onWait);
+  const lowest = Math.min(LOWEST_SCORE, ...known.map((card) => card.min_score));
+  const response = await insist(() => post(`v1/analyze?${query(lowest)}`, file), onWait);
   const { images, models } = await response.json();
   return {
     image: images[0],
     models,
+    cards: await findCards(Object.keys(models)),
     milliseconds: performance.now() - started,
     timings: readTimings(response.headers.get("Server-Timing") ?? ""),
     requestId: response.headers.get("X-Request-ID"),
   };
 }
 
-// The photo as a JPEG, for browsers that cannot show its own format. A detector that may tell no object draws nothing on it.
+// The photo as an upright JPEG, for browsers that cannot show it so themselves. No features: nothing is drawn on it.
 export async function convert(file) {
-  const models = await listModels();
-  const { name } = models.find((model) => model.task === "detection") ?? models[0];
-  return (await post(`/v1/annotate?${new URLSearchParams({ features: name, max_objects: 0 })}`, file)).blob();
+  return (await post("v1/annotate?features=", file)).blob();
 }
 
 export function writeCurl(name, threshold) {
   const path = name.replaceAll("\\", "\\\\").replaceAll('"', '\\"');
   const authorization = key ? '-H "Authorization: Bearer $API_KEY" ' : "";
-  return `curl ${authorization}-F ${quote(`file=@"${path}"`)} ${quote(`${location.origin}/v1/analyze?${query(threshold)}`)}`;
+  return `curl ${authorization}-F ${quote(`file=@"${path}"`)} ${quote(new URL(`v1/analyze?${query(threshold)}`, document.baseURI).href)}`;
 }
 
 function quote(text) {
@@ -59,7 +68,7 @@ function quote(text) {
 }
 
 function query(threshold) {
-  return `min_score=${threshold}&max_objects=${MOST_OBJECTS}`;
+  return `${threshold === null ? "" : `min_score=${threshold}&`}max_objects=${MAX_OBJECTS}`;
 }
 
 function post(path, file) {

@@ -1,6 +1,6 @@
 // Boxes over a photo, in the photo's own pixels; the viewBox does the scaling.
 
-import { chooseColour, makeSvg, percent } from "/page/elements.js";
+import { chooseColour, makeSvg, percent } from "./elements.js";
 
 const TEXT = 13; // pixels on the screen, whatever the photo's own size
 

@@ -1,8 +1,9 @@
 // One photo's card: the picture with its boxes, and what was found. Filtering works on the answer that is here.
 
-import { convert, Problem, writeCurl } from "/page/api.js";
-import { drawBoxes } from "/page/boxes.js";
-import { chooseColour, make, percent } from "/page/elements.js";
+import { convert, Problem, writeCurl } from "./api.js";
+import { drawBoxes } from "./boxes.js";
+import { make } from "./elements.js";
+import { drawGroups, drawObject, drawObjects, find, listDetectors, listSentences } from "./tasks.js";
 
 const template = document.querySelector("#card");
 
@@ -18,6 +19,7 @@ export class Card {
     this.find(".again").addEventListener("click", () => again(this));
     for (const button of this.element.querySelectorAll(".copy")) button.addEventListener("click", copy);
     this.find("img").addEventListener("error", () => this.hidePicture());
+    this.find("img").addEventListener("load", () => this.turnPicture());
     this.show(file);
     this.observer = new ResizeObserver(() => this.drawBoxes());
     this.observer.observe(this.find("svg"));
@@ -36,6 +38,15 @@ export class Card {
   hidePicture() {
     this.find(".picture").classList.add("unseen");
     if (this.answer) this.convertPicture();
+  }
+
+  // Boxes lie on the upright picture. Browsers leave out the orientation that some files carry, WebP's for one.
+  turnPicture() {
+    const { naturalWidth: width, naturalHeight: height } = this.find("img");
+    if (!this.answer || !width) return;
+    const { image } = this.answer;
+    const differs = Math.abs((width * image.height) / (height * image.width) - 1) > 0.02;
+    if (differs || this.file.type === "image/webp") this.convertPicture();
   }
 
   // Once: a second error means that the browser cannot show the JPEG either.
@@ -71,25 +82,30 @@ export class Card {
 
   showAnswer(answer, threshold) {
     this.answer = answer;
-    const { image } = answer;
+    const { image, cards } = answer;
+    const sentences = listSentences(cards, image);
     this.find(".waiting").hidden = true;
-    this.find("img").alt = image.caption?.text ?? this.file.name;
-    this.find("figcaption").textContent = image.caption?.text ?? "";
-    this.find(".attributes").replaceChildren(...Object.entries(image.attributes ?? {}).map(drawAttribute));
+    this.find("img").alt = sentences.join(" ") || this.file.name;
+    this.find("figcaption").replaceChildren(...sentences.map((sentence) => make("p", sentence)));
+    this.find(".attributes").replaceChildren(...drawGroups(cards, image));
     this.find(".timings").textContent = describeTimings(answer);
     for (const details of this.element.querySelectorAll("details")) details.hidden = false;
     if (this.find(".picture").classList.contains("unseen")) this.convertPicture();
+    else this.turnPicture();
     this.filter(threshold);
   }
 
+  // Objects from this score on; null leaves each detector its own lowest.
   filter(threshold) {
     if (!this.answer) return;
-    const { image, models } = this.answer;
-    this.objects = (image.objects ?? []).filter((found) => found.score >= threshold);
+    const { image, models, cards } = this.answer;
+    const detectors = listDetectors(cards);
+    const kept = detectors.map((card) => find(card, image).filter(({ score }) => score >= (threshold ?? card.min_score)));
+    this.objects = kept.flat();
     this.drawBoxes();
-    this.listObjects();
-    const told = image.objects ? { ...image, objects: this.objects } : image;
-    this.find(".json pre").textContent = JSON.stringify({ images: [told], models }, null, 2);
+    this.listObjects(detectors, kept);
+    const shown = { ...image, ...Object.fromEntries(detectors.map((card, index) => [card.name, kept[index]])) };
+    this.find(".json pre").textContent = JSON.stringify({ images: [shown], models }, null, 2);
     this.find(".curl pre").textContent = writeCurl(this.file.name, threshold);
   }
 
@@ -97,17 +113,14 @@ export class Card {
     if (this.answer) drawBoxes(this.find("svg"), this.answer.image, this.objects);
   }
 
-  listObjects() {
-    this.find(".objects").hidden = !this.answer.image.objects;
-    const rows = this.objects.map((found, number) => this.makeRow(found, number));
-    this.find(".objects ul").replaceChildren(...(rows.length ? rows : [make("li", "none at this score", "quiet")]));
+  listObjects(detectors, kept) {
+    let number = 0;
+    const groups = detectors.map((card, index) => drawObjects(card, kept[index].map((found) => this.makeRow(found, number++))));
+    this.find(".detections").replaceChildren(...groups);
   }
 
-  makeRow({ label, score }, number) {
-    const row = make("li");
-    const swatch = make("span", "", "swatch");
-    swatch.style.setProperty("background", chooseColour(label));
-    row.append(swatch, make("span", label), drawBar(label, score), make("span", percent(score), "number"));
+  makeRow(found, number) {
+    const row = drawObject(found);
     row.addEventListener("pointerenter", () => this.point(number));
     row.addEventListener("pointerleave", () => this.point(null));
     return row;
@@ -124,28 +137,6 @@ export class Card {
     URL.revokeObjectURL(this.find("img").src);
     this.element.remove();
   }
-}
-
-function drawAttribute([name, { label: best, probabilities }]) {
-  const group = make("div", "", "attribute");
-  const list = make("ul");
-  const likeliest = Object.entries(probabilities).sort(([, one], [, other]) => other - one);
-  list.append(...likeliest.map(([label, share]) => {
-    const row = make("li", "", label === best ? "best" : "");
-    row.append(make("span", label), drawBar(`${name}: ${label}`, share), make("span", percent(share), "number"));
-    return row;
-  }));
-  group.append(make("h3", name), list);
-  return group;
-}
-
-function drawBar(name, share) {
-  const bar = make("span", "", "bar"); // browsers draw a <meter> in ways of their own
-  const attributes = { role: "meter", "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": share };
-  for (const [key, value] of Object.entries(attributes)) bar.setAttribute(key, value);
-  bar.setAttribute("aria-valuetext", percent(share));
-  bar.style.setProperty("--share", `${share * 100}%`);
-  return bar;
 }
 
 function describeTimings({ milliseconds, timings, requestId }) {

@@ -1,16 +1,18 @@
 // The page: photos in by drop, paste or choice; a card for each; one slider for all of them.
 
-import { analyze, listModels, Problem, useKey } from "/page/api.js";
-import { Card } from "/page/card.js";
-import { percent } from "/page/elements.js";
-import { holdsFiles, readFiles } from "/page/incoming.js";
+import { analyze, listModels, Problem, useKey } from "./api.js";
+import { Card } from "./card.js";
+import { percent } from "./elements.js";
+import { holdsFiles, readFiles } from "./incoming.js";
+import { listDetectors } from "./tasks.js";
 
-const AT_ONCE = 4;
+const MAX_CONCURRENT = 4;
 const get = (id) => document.getElementById(id);
 const slider = get("threshold");
 const cards = new Set();
 const waiting = [];
 let running = 0;
+let threshold = null; // each detector's own, until the slider is moved
 
 function accept(files) {
   const added = [...files].map((file) => new Card(file, ask));
@@ -24,35 +26,35 @@ function accept(files) {
 function ask(card) {
   card.wait();
   waiting.push(card);
-  tell();
+  showProgress();
   work();
 }
 
 async function work() {
-  if (running >= AT_ONCE || waiting.length === 0) return;
+  if (running >= MAX_CONCURRENT || waiting.length === 0) return;
   running += 1;
   const card = waiting.shift();
   try {
     const answer = await analyze(card.file, (problem) => card.wait(`${problem.message} …`));
-    card.showAnswer(answer, Number(slider.value));
+    card.showAnswer(answer, threshold);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     card.showProblem(problem);
     if (problem.status === 401) askForKey();
   } finally {
     running -= 1;
-    tell();
+    showProgress();
     work();
   }
 }
 
-function tell() {
+function showProgress() {
   const all = [...cards];
   const done = all.filter((card) => card.answer).length;
   const failed = all.filter((card) => card.failed).length;
   get("status").textContent = all.length ? describeProgress(all.length, done, failed) : "";
   get("clear").hidden = all.length === 0;
-  get("filter").hidden = !all.some((card) => card.answer?.image.objects);
+  get("filter").hidden = !all.some((card) => card.answer && listDetectors(card.answer.cards).length > 0);
   document.body.classList.toggle("busy", all.length > 0);
 }
 
@@ -64,14 +66,16 @@ function clear() {
   waiting.length = 0;
   for (const card of cards) card.remove();
   cards.clear();
-  tell();
+  showProgress();
   get("files").focus();
 }
 
-function filter() {
-  get("threshold-value").textContent = percent(slider.value);
-  slider.setAttribute("aria-valuetext", percent(slider.value));
-  for (const card of cards) card.filter(Number(slider.value));
+function filter(chosen) {
+  threshold = chosen;
+  const words = chosen === null ? "each model’s default" : percent(chosen);
+  get("threshold-value").textContent = words;
+  slider.setAttribute("aria-valuetext", words);
+  for (const card of cards) card.filter(chosen);
 }
 
 function askForKey() {
@@ -116,7 +120,7 @@ addEventListener("paste", async (event) => {
   if (holdsFiles(event.clipboardData)) accept(await readFiles(event.clipboardData));
 });
 
-slider.addEventListener("input", filter);
+slider.addEventListener("input", () => filter(Number(slider.value)));
 get("clear").addEventListener("click", clear);
 get("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -126,5 +130,5 @@ get("key-form").addEventListener("submit", (event) => {
   for (const card of cards) if (card.failed) ask(card);
 });
 
-filter();
+filter(null);
 introduce();

@@ -1,25 +1,35 @@
 """Photos in, answers out."""
 
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 
 from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint
 
-from gateway import metrics
-from gateway.answers import SIZE, Filter, describe_result, list_found, list_likeliest, positive_probability
-from gateway.archive import Archive
-from gateway.batching import Ask, Batcher
-from gateway.cache import AnswerCache
-from gateway.catalog import Catalog, Model
+from contract.answer import Classification, Tensors
+from contract.card import Card, list_outputs
+from contract.failure import AnalyzeError, UnknownModel
+from contract.tasks import Task
+from gateway.answers import (
+    ObjectFilter,
+    add_detectors,
+    describe_photo,
+    find_not_finite,
+    list_found,
+    positive_probability,
+    read_main,
+)
 from gateway.documents import BODY, SECURITY, problems_of
 from gateway.drawing import FORMATS, annotate
-from gateway.keys import require_key
-from gateway.lifecycle import arrival, is_sampled, measured, visit
-from gateway.problems import BadRequest, NotAcceptable, Problem
+from gateway.operations import metrics
+from gateway.operations.admission import receiving_body, require_key
+from gateway.operations.batching import PendingRequest
+from gateway.operations.request_context import context, measured
+from gateway.problems import BadRequest, NoSuchModel, NotAcceptable, NotFinite, Problem, to_problem
 from gateway.schemas import PHOTOS, Answer, ClassicAnswer, Filters, ModelPath, Selection
-from gateway.settings import Settings
-from gateway.triton import Tensors, TritonClient
+from gateway.services import services
+from gateway.triton import Outcome
 from gateway.uploads import Upload, read_uploads
 
 blueprint = APIBlueprint(
@@ -37,12 +47,15 @@ blueprint.before_request(require_key)
 def classify() -> dict[str, float]:
     """The short answer: one probability per classifier, for the first photo"""
     upload = receive()[0]
-    classifiers = catalog().classifiers()
-    (tensors,) = infer([upload], [model.name for model in classifiers])
-    if isinstance(tensors, Problem):
-        raise tensors
-    metrics.count_found(list_likeliest(tensors, classifiers))
-    probabilities = {f"prob_{model.name}": positive_probability(model, tensors[model.name]) for model in classifiers}
+    catalog = services().triton.catalog()
+    classifiers = [card for card in catalog.select() if card.task is Task.CLASSIFICATION]
+    cards = add_detectors(classifiers, catalog)
+    (row,) = infer([upload], cards)
+    if isinstance(row, Problem):
+        raise row
+    found = {card.name: read_main(card, row, cards) for card in classifiers}
+    metrics.count_found([(name, result.label) for name, result in found.items() if isinstance(result, Classification)])
+    probabilities = {f"prob_{name}": positive_probability(result) for name, result in found.items()}
     keep(upload, probabilities)
     return probabilities
 
@@ -55,15 +68,15 @@ def classify() -> dict[str, float]:
 )
 def analyze(query: Selection) -> dict:
     """Everything that the models see in each photo"""
-    models = catalog().select(split(query.features))
-    return answer(receive(), models, query)
+    cards = select(query)
+    return answer(receive(), cards, query)
 
 
 @blueprint.post("/v1/models/<name>", responses={200: Answer, **problems_of(404)}, openapi_extensions=BODY)
 def analyze_with(path: ModelPath, query: Filters) -> dict:
     """What one model sees in each photo"""
-    model = catalog().find(path.name)
-    return answer(receive(), [model], query)
+    cards = [find_card(path.name)]
+    return answer(receive(), add_detectors(cards, services().triton.catalog()), query)
 
 
 @blueprint.post(
@@ -73,108 +86,126 @@ def analyze_with(path: ModelPath, query: Filters) -> dict:
     openapi_extensions=BODY,
 )
 def draw(query: Selection) -> Response:
-    """The photo with boxes, labels and caption drawn on it, as JPEG or PNG, whichever `Accept` says"""
+    """The photo with boxes, labels and captions drawn on it, as JPEG or PNG, whichever `Accept` says"""
     mimetype = request.accept_mimetypes.best_match(list(FORMATS)) if request.accept_mimetypes else "image/jpeg"
     if mimetype is None:
         raise NotAcceptable(f"accepted are {', '.join(FORMATS)}")
-    models = catalog().select(split(query.features))
+    cards = select(query)
     uploads = receive()
     if len(uploads) > 1:
         raise BadRequest(f"{len(uploads)} photos; one is accepted here")
-    (image,) = answer(uploads, models, query)["images"]
+    (photo,) = answer(uploads, cards, query)["images"]
     with measured("drawing"):
-        return Response(annotate(uploads[0].data, image, mimetype), mimetype=mimetype)
+        return Response(annotate(uploads[0].data, photo, cards, mimetype), mimetype=mimetype)
 
 
-def answer(uploads: list[Upload], models: list[Model], query: Filters) -> dict:
-    """What `models` see in each photo."""
-    filter = make_filter(query, models)
-    outputs = [SIZE, *(output for model in models for output in model.outputs)]
-    results = infer(uploads, outputs)
-    images = []
-    for upload, result in zip(uploads, results, strict=True):
-        image = describe_result(upload.filename, result, models, filter)
-        metrics.count_found(list_found(image, models))
-        keep(upload, image)
-        images.append(image)
-    return {"images": images, "models": {model.name: model.version for model in models}}
+def find_card(name: str) -> Card:
+    """The model of that name. Raises NoSuchModel, which lists those that are."""
+    try:
+        (card,) = services().triton.catalog().select([name])
+    except UnknownModel as error:
+        raise NoSuchModel(str(error)) from None
+    return card
+
+
+def select(query: Selection) -> list[Card]:
+    """The models that a query names, with the detectors that they need."""
+    catalog = services().triton.catalog()
+    return add_detectors(catalog.select(split(query.features)), catalog)
 
 
 def receive() -> list[Upload]:
     """The request's photos."""
-    with arrival():
-        return read_uploads(request, settings())
+    with receiving_body():
+        return read_uploads(request, services().settings)
 
 
-def infer(uploads: list[Upload], outputs: list[str]) -> list[Tensors | Problem]:
+def answer(uploads: list[Upload], cards: list[Card], query: Filters) -> dict:
+    """What the models of `cards` see in each photo."""
+    shown = make_filter(query, cards)
+    images = []
+    for upload, result in zip(uploads, infer(uploads, cards), strict=True):
+        if isinstance(result, Problem):
+            images.append({"filename": upload.filename, "problem": result.to_dict()})
+            continue
+        photo = describe_photo(upload.filename, result, cards, shown)
+        metrics.count_found(list_found(photo, cards))
+        keep(upload, photo)
+        images.append(photo)
+    return {"images": images, "models": {card.name: card.version for card in cards}}
+
+
+def infer(uploads: list[Upload], cards: list[Card]) -> list[Tensors | Problem]:
     """Triton's tensors for each photo, or the problem of those that failed alone.
 
     Raises:
         Problem: there is one photo and it failed, or the service failed them all.
     """
-    cache: AnswerCache = current_app.extensions["cache"]
-
-    def ask(images: list[bytes]) -> list[Tensors | Problem]:
-        return ask_triton(images, outputs)
-
+    outputs = list_outputs(cards)
     # A catalog that was read anew may stand for other models.
-    results = cache.complete([upload.data for upload in uploads], (catalog(), *outputs), ask)
+    asked = (services().triton.catalog(), *outputs)
+    outcomes = services().cache.complete([upload.data for upload in uploads], asked, ask_for(outputs))
+    results = [judge(outcome, cards) for outcome in outcomes]
     failed = [result for result in results if isinstance(result, Problem)]
-    visit().log |= {"photos": len(results), "failed": len(failed)}
+    context().log |= {"photos": len(results), "failed": len(failed)}
     if len(failed) == len(results) and (len(results) == 1 or failed[0].status >= HTTPStatus.INTERNAL_SERVER_ERROR):
         raise failed[0]
     return results
 
 
-def ask_triton(images: list[bytes], outputs: list[str]) -> list[Tensors | Problem]:
-    """The images' turn at Triton, perhaps along with other requests' images."""
-    batcher: Batcher = current_app.extensions["batcher"]
-    here, started = visit(), time.monotonic()
+def ask_for(outputs: list[str]) -> Callable[[list[bytes]], list[Outcome]]:
+    """A call that has Triton look at images, perhaps along with other requests' images."""
+    here, seconds = context(), services().settings.request_seconds
     metadata = (("traceparent", here.traceparent),)
-    ask = Ask(images, outputs, started + settings().request_seconds, metadata, alone=is_sampled(here.traceparent))
-    try:
-        batcher.run(ask)
-    finally:
-        ended = time.monotonic()
-        here.timings["queue"] = (ask.began or ended) - started
-        if ask.began:
-            here.timings["inference"] = ended - ask.began
-    return ask.results
+
+    def ask(images: list[bytes]) -> list[Outcome]:
+        started = time.monotonic()
+        pending = PendingRequest(images, outputs, started + seconds, metadata, no_batching=here.is_sampled)
+        try:
+            return services().batcher.run(pending)
+        finally:
+            ended = time.monotonic()
+            here.timings["queue"] = (pending.sent or ended) - started
+            if pending.sent:
+                here.timings["inference"] = ended - pending.sent
+
+    return ask
 
 
-def make_filter(query: Filters, models: list[Model]) -> Filter:
-    """The query's filter; the settings stand in for what it leaves out."""
+def judge(outcome: Outcome, cards: list[Card]) -> Tensors | Problem:
+    """The tensors of a photo where they can be answered with."""
+    if isinstance(outcome, AnalyzeError):
+        return to_problem(outcome)
+    model = find_not_finite(outcome, cards)
+    return NotFinite(model) if model else outcome
+
+
+def make_filter(query: Filters, cards: list[Card]) -> ObjectFilter:
+    """The query's filter; the settings stand in for what it leaves out.
+
+    Raises:
+        BadRequest: no detector knows a label; lists those that are known.
+    """
     labels = split(query.labels)
-    known = {label for model in models if model.task == "detection" for label in model.labels}
+    known = {label for card in cards if card.task is Task.DETECTION for label in card.labels}
     for label in labels or []:
         if label not in known:
             raise BadRequest(f"no object is labelled {label!r}; accepted are {', '.join(sorted(known)) or 'none'}")
-    standard = settings()
-    score = standard.min_score if query.min_score is None else query.min_score
-    most = standard.max_objects if query.max_objects is None else query.max_objects
-    return Filter(score, most, None if labels is None else frozenset(labels))
+    most = services().settings.max_objects if query.max_objects is None else query.max_objects
+    return ObjectFilter(query.min_score, most, None if labels is None else frozenset(labels))
 
 
-def keep(upload: Upload, image: dict) -> None:
+def keep(upload: Upload, photo: dict) -> None:
     """Store an accepted picture, if the service was told to. A full disk must not fail the request."""
-    archive: Archive | None = current_app.extensions["archive"]
-    if archive is None or "problem" in image:
+    archive = services().archive
+    if archive is None:
         return
     try:
-        archive.keep(upload, image)
+        archive.keep(upload, photo)
     except OSError as error:
-        current_app.logger.error("request %s: the upload was not kept: %s", visit().request_id, error)
+        current_app.logger.error("request %s: the upload was not kept: %s", context().request_id, error)
 
 
 def split(text: str | None) -> list[str] | None:
     """`a, b` as a list; None when not given."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def settings() -> Settings:
-    return current_app.config["SETTINGS"]
-
-
-def catalog() -> Catalog:
-    client: TritonClient = current_app.config["TRITON"]
-    return client.catalog()

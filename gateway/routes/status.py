@@ -1,14 +1,15 @@
 """What is there and whether it is well."""
 
-from flask import Response, current_app
+from flask import Response
 from flask_openapi3 import APIBlueprint
 
 from gateway.documents import SECURITY, problems_of
-from gateway.keys import require_key
-from gateway.metrics import write_metrics
+from gateway.operations.admission import require_key
+from gateway.operations.metrics import write_metrics
 from gateway.problems import Overloaded
-from gateway.routes.analysis import catalog
+from gateway.routes.analysis import find_card
 from gateway.schemas import MODELS, STATUS, ModelCard, ModelCards, ModelPath, Status
+from gateway.services import services
 
 models = APIBlueprint(
     "models", __name__, abp_tags=[MODELS], abp_security=SECURITY, abp_responses=problems_of(401, 429, 500, 503)
@@ -20,13 +21,13 @@ health = APIBlueprint("health", __name__, abp_tags=[STATUS])
 @models.get("/v1/models", responses={200: ModelCards})
 def list_models() -> dict:
     """The models that are served"""
-    return {"models": [model.to_dict() for model in catalog().models.values()]}
+    return {"models": [card.to_dict() for card in services().triton.catalog().cards.values()]}
 
 
 @models.get("/v1/models/<name>", responses={200: ModelCard, **problems_of(400, 404)})
 def show_model(path: ModelPath) -> dict:
     """One model: task, labels, version, geometry, checksum"""
-    return catalog().find(path.name).to_dict()
+    return find_card(path.name).to_dict()
 
 
 @models.get("/metrics", doc_ui=False)
@@ -44,6 +45,6 @@ def is_alive() -> dict:
 @health.get("/readyz", responses={200: Status, **problems_of(503)})
 def is_ready() -> dict:
     """Triton and the ensemble are ready"""
-    if not current_app.config["TRITON"].is_ready():
+    if not services().triton.is_ready():
         raise Overloaded("the inference server is not ready")
     return {"status": "ready"}

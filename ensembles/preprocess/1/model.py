@@ -24,9 +24,8 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 sys.path.insert(0, str(Path(__file__).parent))
-from picture import BadImage, Geometry, decode
-
-UPRIGHT_SIDE = 1024  # a face that the detectors find is some 40 pixels long in it, and more
+from geometry import Geometry
+from picture import UPRIGHT_SIDE, BadImage, decode
 
 
 class TritonPythonModel:

@@ -1,23 +1,38 @@
-"""From the bytes of an image file to upright RGB pixels in the geometry a network was trained with.
+"""From the bytes of an image file to upright RGB pixels: the one place where files become pixels.
 
-The one place where pixels are made: the preprocess step, export's parity check and training all use it.
+The preprocess step, export's parity check, training, annotated photos and thumbnails all use it.
+
+    Container            Who says how it is turned               Who turns it
+    JPEG, MPO, PNG, WebP EXIF's Orientation, else XMP's          this module
+    TIFF                 the tag Orientation, else XMP's         Pillow, while it loads
+    AVIF                 the boxes `irot` and `imir`; without    this module
+                         them XMP's. EXIF's does not count
+    HEIC                 the boxes `irot` and `imir` alone       libheif, while it decodes
+
+Browsers know fewer (Chromium 156: EXIF in JPEG and PNG, the boxes in AVIF; nothing in WebP, nothing of XMP, no TIFF or
+HEIC), so a page that draws boxes must show the picture as it is here.
 """
 
 import io
+import re
+import struct
+import sys
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+import pi_heif
+from geometry import Box, Geometry, resize
+from PIL import Image, ImageFile
 from PIL.Image import open as open_image  # by this name: ultralytics replaces PIL.Image.open when it is imported
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "PPM")
 # What files that Pillow cannot open may be, by a mark near their beginning; the first that fits counts.
 CONTENT = {
     b"\xff\xd8\xff": "a JPEG file that is broken or cut off",
     b"\x89png": "a PNG file that is broken or cut off",
-    b"ftyphei": "a HEIC photo",
-    b"ftypmif1": "a HEIC photo",
+    b"ftyphei": "a HEIC file that is broken or cut off",
+    b"ftypmif1": "a HEIC file that is broken or cut off",
     b"ftypisom": "a video",
     b"ftypmp4": "a video",
     b"ftypqt": "a video",
@@ -28,15 +43,34 @@ CONTENT = {
     b"pk\x03\x04": "an archive or an office document",
 }
 ORIENTATION_TAG = 0x0112
-# A reduced decode keeps this many times the pixels that a geometry needs, as Pillow's own thumbnails do. With fewer,
+# What must be done to stored pixels, by the value of the tag Orientation (TIFF 6.0, page 36; EXIF 2.32, 4.6.4).
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = (5, 6, 7, 8)  # width and height change places
+TURNED_BY_DECODER = ("TIFF", "HEIF")
+XMP_ORIENTATION = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|\s*>)\s*([1-8])""")
+AVIF_EXIF_ITEM = re.compile(rb"(infe.{8,10})Exif", re.DOTALL)
+HEIF_SIZE = re.compile(rb"ispe\0{4}(.{8})", re.DOTALL)  # ISO/IEC 23008-12, 6.5.3: width and height as coded
+# A reduced decode keeps at least this many times the pixels that a geometry needs (Pillow's thumbnails: 2). With fewer,
 # the decoder's coarse filter shows, and a network's answer depends on which others were asked along with it.
-GAP = 2
-LETTERBOX_GREY = (114, 114, 114)  # the padding that YOLO models are trained with
+GAP = 3
+UPRIGHT_SIDE = 1024  # of photos that regions are cut from; a face that the detectors find is some 40 pixels long then
+PHOTOMETRIC_TAG = 262  # TIFF
+DEPTHS = (255, 4095, 65535, 2**32 - 1)  # the largest integers of 8, 12, 16 and 32 bits
 
 # Pillow's own bomb check warns at half its limit; the limit here is the caller's `max_pixels`.
 Image.MAX_IMAGE_PIXELS = None
 Image.init()  # registers every format; `Image.open(formats=…)` does not
 ImageFile.LOAD_TRUNCATED_IMAGES = False
+# The callers decode several photos at a time, each in one thread.
+pi_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
 
 
 class BadImage(ValueError):
@@ -44,98 +78,32 @@ class BadImage(ValueError):
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """How a picture is fitted to a network: `mode` is stretch, letterbox or center_crop; sizes in pixels.
-
-    `resize` is the length of the shorter side before a center_crop (torchvision's Resize before CenterCrop).
-    `resample` is antialias, as Pillow and torchvision resize, or bilinear, as OpenCV and ultralytics do: each pixel
-    from its four neighbours in the original alone.
-    """
-
-    mode: str
-    width: int
-    height: int
-    resize: int | None = None
-    resample: str = "antialias"
-
-    @property
-    def tensor(self) -> str:
-        """Name of the preprocess step's output tensor with this geometry."""
-        resized = f"_{self.resize}" if self.resize else ""
-        resampled = "" if self.resample == "antialias" else f"_{self.resample}"
-        return f"{self.mode}{resized}{resampled}_{self.width}X{self.height}".upper()
-
-    def scaled_size(self, width: int, height: int) -> tuple[int, int]:
-        """Size (width, height) to which an upright picture of the given size is resized before padding or cropping."""
-        if self.mode == "stretch":
-            return self.width, self.height
-        if self.mode == "letterbox":
-            ratio = min(self.width / width, self.height / height)
-        else:
-            ratio = (self.resize or max(self.width, self.height)) / min(width, height)
-            ratio = max(ratio, self.width / width, self.height / height)
-        return max(1, round(width * ratio)), max(1, round(height * ratio))
-
-    def decoded_size(self, width: int, height: int) -> tuple[int, int]:
-        """The least size in which an upright picture of the given size must be decoded."""
-        return (width, height) if self.resample == "bilinear" else self.scaled_size(width, height)
-
-    def offset(self, scaled: tuple[int, int]) -> tuple[int, int]:
-        """Where (left, top) the resized picture lies in the tensor; negative where it is cropped."""
-        # Rounds halves down, as ultralytics' LetterBox does, so that boxes agree to the pixel.
-        return round((self.width - scaled[0]) / 2 - 0.1), round((self.height - scaled[1]) / 2 - 0.1)
-
-    def transform(self, width: int, height: int) -> np.ndarray:
-        """FP32 [6]: scale_x, scale_y, left, top, and the upright original's width and height.
-
-        Tensor position = original position * scale + (left, top).
-        """
-        scaled = self.scaled_size(width, height)
-        scale = scaled[0] / width, scaled[1] / height
-        return np.array([*scale, *self.offset(scaled), width, height], dtype=np.float32)
-
-
-@dataclass(frozen=True)
 class Picture:
-    """Upright RGB pixels, perhaps decoded at reduced scale, and the size (width, height) of the upright original."""
+    """Upright RGB `pixels`, perhaps of a reduced decode, and the `size` (width, height) of the upright original.
+
+    `box` is the part of the pixels that holds the original: 1001 pixels at an eighth are 126, of which 125.125 count.
+    """
 
     pixels: Image.Image
     size: tuple[int, int]
+    box: Box
 
     def fit(self, geometry: Geometry) -> np.ndarray:
         """UINT8 [H,W,3] RGB in the geometry."""
-        scaled = geometry.scaled_size(*self.size)
-        image = self.pixels
-        if image.size != scaled:
-            image = resize(image, scaled, geometry.resample)
-        if scaled != (geometry.width, geometry.height):
-            canvas = Image.new("RGB", (geometry.width, geometry.height), LETTERBOX_GREY)
-            canvas.paste(image, geometry.offset(scaled))
-            image = canvas
-        return np.asarray(image)
+        return np.asarray(geometry.fit(self.pixels, self.box, self.size))
 
     def shrink(self, longest: int) -> np.ndarray:
-        """UINT8 [h,w,3] RGB, the longer side at most `longest` pixels."""
-        ratio = longest / max(self.pixels.size)
-        if ratio >= 1:
-            return np.asarray(self.pixels)
-        size = max(1, round(self.pixels.width * ratio)), max(1, round(self.pixels.height * ratio))
-        return np.asarray(resize(self.pixels, size, "antialias"))
-
-
-def resize(image: Image.Image, size: tuple[int, int], resample: str) -> Image.Image:
-    """To `size` (width, height); bilinear is within 1 of 255 of OpenCV's INTER_LINEAR."""
-    if resample == "antialias":
-        return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=GAP)
-    matrix = (image.width / size[0], 0, 0, 0, image.height / size[1], 0)
-    return image.transform(size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+        """UINT8 [h,w,3] RGB, the longer side at most `longest` pixels; never enlarged."""
+        ratio = min(1.0, longest / max(self.size))
+        size = max(1, round(self.size[0] * ratio)), max(1, round(self.size[1] * ratio))
+        return np.asarray(resize(self.pixels, size, "antialias", self.box))
 
 
 def decode(data: bytes, geometries: list[Geometry], max_pixels: int, longest: int = 0) -> Picture:
-    """Decode the first frame of an image file, upright and RGB.
+    """Decode the first frame (HEIC: the primary image) of an image file, upright and RGB.
 
-    JPEG is decoded at the smallest DCT scale that still gives every geometry GAP times its pixels, and the picture's
-    longer side `longest` pixels where the file has as many.
+    JPEG is decoded at the smallest DCT scale that still gives every geometry GAP times its pixels, and a longer side of
+    `longest` pixels where the original has them.
 
     Raises:
         BadImage: no image, an unsupported format, a broken file, or more than `max_pixels` pixels.
@@ -144,8 +112,9 @@ def decode(data: bytes, geometries: list[Geometry], max_pixels: int, longest: in
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on odd metadata are of no use to anybody here
-            image = open_image(io.BytesIO(data), formats=FORMATS)
-            return _decode(image, geometries, max_pixels, longest)
+            image = _open(data)
+            _check_pixels(image, data, max_pixels)
+            return _decode(image, geometries, longest)
     except BadImage:
         raise
     except Exception as error:  # decoders raise nearly anything on broken files
@@ -153,27 +122,90 @@ def decode(data: bytes, geometries: list[Geometry], max_pixels: int, longest: in
         raise BadImage(f"cannot decode image: {found}; accepted formats are {', '.join(FORMATS)}") from error
 
 
-def _decode(image: Image.Image, geometries: list[Geometry], max_pixels: int, longest: int) -> Picture:
-    if image.width * image.height > max_pixels:
-        raise BadImage(f"image has {image.width * image.height} pixels, at most {max_pixels} are accepted")
-    orientation = image.getexif().get(ORIENTATION_TAG, 1)
-    size = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
-    _reduce(image, size, orientation, geometries, longest)
+def open_upright(data: bytes, max_pixels: int, longest: int | None = None) -> Image.Image:
+    """An image file as an upright RGB picture in full size, or no longer than `longest` pixels.
+
+    Raises:
+        BadImage: as `decode`.
+    """
+    if longest is None:
+        return decode(data, [], max_pixels, sys.maxsize).pixels
+    return Image.fromarray(decode(data, [], max_pixels, GAP * longest).shrink(longest))
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        return open_image(io.BytesIO(data), formats=FORMATS)
+    except Exception:
+        # An AVIF file whose EXIF libavif and Pillow cannot read or write again? Nothing in it is needed here.
+        return open_image(io.BytesIO(AVIF_EXIF_ITEM.sub(rb"\1none", data)), formats=("AVIF",))
+
+
+def _check_pixels(image: Image.Image, data: bytes, max_pixels: int) -> None:
+    """HEIC pictures may show a small part of a large one: what is coded counts."""
+    coded = [struct.unpack(">II", size) for size in HEIF_SIZE.findall(data)] if image.format == "HEIF" else []
+    pixels = max(width * height for width, height in [image.size, *coded])
+    if pixels > max_pixels:
+        raise BadImage(f"image has {pixels} pixels, at most {max_pixels} are accepted")
+
+
+def _decode(image: Image.Image, geometries: list[Geometry], longest: int) -> Picture:
+    orientation = _read_orientation(image)
+    size = image.size[::-1] if orientation in SIDEWAYS else image.size
+    box = _reduce(image, _needed_size(size, geometries, longest), orientation)
+    _forget_directories(image)
     image.load()
-    # A reduced decode would be transposed just the same; the original's size was taken before.
-    upright = ImageOps.exif_transpose(image) if orientation != 1 else image
-    return Picture(to_rgb(upright), size)
+    if image.format in TURNED_BY_DECODER:  # and so `size` may have changed
+        return Picture(to_rgb(image), image.size, (0, 0, *image.size))
+    upright = image.transpose(TURNS[orientation]) if orientation in TURNS else image
+    return Picture(to_rgb(upright), size, _turn_box(box, image.size, orientation))
 
 
-def _reduce(
-    image: Image.Image, size: tuple[int, int], orientation: int, geometries: list[Geometry], longest: int
-) -> None:
-    """Ask the JPEG decoder for the smallest scale (1/2, 1/4, 1/8) that covers all geometries; others ignore it."""
-    needs = [geometry.decoded_size(*size) for geometry in geometries] or [(1, 1)]
-    # A picture this long, in its own proportions.
-    needs.append((size[0] * longest // (GAP * max(size)), size[1] * longest // (GAP * max(size))))
-    needed = GAP * max(width for width, _ in needs), GAP * max(height for _, height in needs)
-    image.draft(None, needed[::-1] if orientation in (5, 6, 7, 8) else needed)
+def _read_orientation(image: Image.Image) -> int:
+    """1 to 8; 1 where nothing useful is said. EXIF that cannot be read says nothing; XMP may still."""
+    if image.format in TURNED_BY_DECODER:
+        return 1
+    try:
+        found = image.getexif().get(ORIENTATION_TAG)
+    except Exception:  # Pillow raises nearly anything on broken EXIF
+        found = None
+    if found is None:
+        xmp = XMP_ORIENTATION.search(image.info.get("xmp", b""))
+        found = int(xmp[1]) if xmp else 1
+    return found if found in TURNS else 1
+
+
+def _forget_directories(image: Image.Image) -> None:
+    """Pillow reads a TIFF file's EXIF and GPS behind its pixels, and gives the photo up where they are broken."""
+    if image.format == "TIFF":
+        exif = image.getexif()
+        for other in set(exif) - {ORIENTATION_TAG}:
+            del exif[other]
+
+
+def _needed_size(size: tuple[int, int], geometries: list[Geometry], longest: int) -> tuple[int, int]:
+    """The least (width, height) in which an upright picture of the given size must be decoded."""
+    ratio = min(1.0, longest / max(size))
+    needs = [geometry.decoded_size(*size) for geometry in geometries]
+    widths, heights = [GAP * width for width, _ in needs], [GAP * height for _, height in needs]
+    return max(1, round(size[0] * ratio), *widths), max(1, round(size[1] * ratio), *heights)
+
+
+def _reduce(image: Image.Image, needed: tuple[int, int], orientation: int) -> Box:
+    """Ask the JPEG decoder for the smallest scale (1/2, 1/4, 1/8) that gives the upright size `needed`; others ignore
+    it. Gives the part of the stored pixels that counts."""
+    drafted = image.draft(None, needed[::-1] if orientation in SIDEWAYS else needed)
+    return drafted[1] if drafted else (0, 0, *image.size)
+
+
+def _turn_box(box: Box, stored: tuple[int, int], orientation: int) -> Box:
+    """`box`, which begins at the stored picture's (0, 0), as the turn moves it."""
+    width, height, across, down = box[2], box[3], stored[0] - box[2], stored[1] - box[3]
+    if orientation in SIDEWAYS:
+        width, height, across, down = height, width, down, across
+    left = across if orientation in (2, 3, 6, 7) else 0
+    top = down if orientation in (3, 4, 7, 8) else 0
+    return left, top, left + width, top + height
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -182,7 +214,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
         return image
     if image.mode.startswith("I") or image.mode == "F":
         return _from_deep(image).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+    if image.mode == "La":  # which converts to nothing else
+        image = image.convert("LA")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
@@ -190,11 +224,22 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
-    """Grey of 16 or 32 bits (integers up to 65535, or floats in [0,255]) to 8 bits."""
+    """Grey of 16 or 32 bits to 8, the transparent value to white."""
     values = np.asarray(image).astype(np.float32)
-    if image.mode != "F" and (image.mode.startswith("I;16") or values.max(initial=0) > 255):
-        values = values / 257.0
-    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+    light = values / _find_white(image.mode, values)
+    if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == 0:  # white is zero, which Pillow minds up to 8 bits only
+        light = 1 - light
+    if "transparency" in image.info:
+        light[values == image.info["transparency"]] = 1
+    return Image.fromarray(np.rint(255 * np.clip(np.nan_to_num(light), 0, 1)).astype(np.uint8))
+
+
+def _find_white(mode: str, values: np.ndarray) -> float:
+    """The value that stands for white: the least usual one that is not below the values. Files do not tell; what a
+    camera of 12 bits sees is often stored in 16 as it is."""
+    usual = {"F": (1, *DEPTHS), "I": DEPTHS}.get(mode, DEPTHS[1:])
+    largest = values.max(initial=0, where=np.isfinite(values))
+    return next((white for white in usual if largest <= white), largest)
 
 
 def _describe_failure(image: Image.Image, data: bytes, error: Exception) -> str:

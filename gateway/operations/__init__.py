@@ -1,0 +1,1 @@
+"""What runs beside the translation: batching, cache, keys, limits, metrics, kept uploads, request context, logs."""
