@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from contract.pixels import Geometry, load_step, picture
+from contract.pixels import MAX_PIXELS, Geometry, load_step, open_upright
 from zoo import CHECKPOINTS
 from zoo.faces.convert import SIDE
 
@@ -30,7 +30,7 @@ class Detector:
     def find(self, pixels: np.ndarray) -> np.ndarray:
         """Boxes FP32 [K,5] (x1, y1, x2, y2 in pixels, score) of UINT8 [H,W,3], the largest first."""
         height, width = pixels.shape[:2]
-        fitted = picture.Picture(Image.fromarray(pixels), (width, height)).fit(self.geometry)
+        fitted = np.asarray(self.geometry.fit(Image.fromarray(pixels), (0, 0, width, height), (width, height)))
         images = (fitted.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None]
         (predictions,) = self.session.run(None, {"images": np.ascontiguousarray(images)})
         found = detection.read_raw(predictions[0], MIN_SCORE, IOU, MOST)
@@ -48,8 +48,8 @@ def longer_sides(boxes: np.ndarray) -> np.ndarray:
 
 
 def read_rgb(path: Path) -> np.ndarray:
-    """UINT8 [H,W,3], as preprocess decodes it, at full size."""
-    return np.asarray(picture.decode(path.read_bytes(), [], 100_000_000, longest=10_000).pixels)
+    """UINT8 [H,W,3], upright, as preprocess decodes it, at full size."""
+    return np.asarray(open_upright(path.read_bytes(), MAX_PIXELS))
 
 
 def resize(pixels: np.ndarray, side: int) -> np.ndarray:
