@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help serve reload export score test perf bench lint format clean
+.PHONY: help serve reload export score train test perf bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -23,6 +23,9 @@ export: $(VENV)/.export ## turn the checkpoints of models.toml into the model re
 
 score: $(VENV)/.score ## score photos in bulk: make score ARGS="photos --out scores"
 	@exec $(BIN)/python -m scoring $(ARGS)
+
+train: $(VENV)/.test ## make the bundled checkpoints again: make train ARGS="--data FOLDER"
+	@exec $(BIN)/python -m zoo.train $(ARGS)
 
 test: $(VENV)/.test ## run all tests, against the real server
 	$(BIN)/python -m pytest -ra $(ARGS)

@@ -16,7 +16,7 @@ from zoo.caption.vocabulary import END, START, create_vocabulary
 from zoo.embedding import create_network as create_embedding
 from zoo.faces.augmentation import augment
 from zoo.faces.convert import mirror
-from zoo.faces.crops import Detector, read_rgb
+from zoo.faces.crops import Detector, read_rgb, resize
 from zoo.mobilenet import MEAN, STD, halve
 from zoo.sunglasses.network import SIDE as SUNGLASSES_SIDE
 from zoo.sunglasses.network import create_network as create_sunglasses
@@ -44,7 +44,9 @@ def test_the_detector_finds_the_one_face():
     assert box[4] > 0.7
 
 
-@pytest.mark.parametrize(("name", "side", "rows", "labels"), [("faces", 256, (5, 896), 1), ("objects", 416, (84, 3549), 80)])
+@pytest.mark.parametrize(
+    ("name", "side", "rows", "labels"), [("faces", 256, (5, 896), 1), ("objects", 416, (84, 3549), 80)]
+)
 def test_detectors_are_raw_heads_with_a_free_batch(name, side, rows, labels):
     session = onnxruntime.InferenceSession(CHECKPOINTS / f"{name}.onnx")
     images = np.random.default_rng(0).normal(size=(3, 3, side, side)).astype(np.float32)
@@ -64,10 +66,8 @@ def test_anchors_mirrored_twice_are_themselves():
 def test_the_sample_smiles(close_up):
     keras = pytest.importorskip("export.frameworks.keras").keras
     network = keras.models.load_model(CHECKPOINTS / "smiling.h5", compile=False)
-    _, height, width, _ = network.input_shape
-    image = torch.nn.functional.interpolate(
-        torch.from_numpy(close_up.copy()).permute(2, 0, 1)[None] / 255, size=(height, width), mode="bilinear", antialias=True
-    )
+    _, _, width, _ = network.input_shape
+    image = torch.from_numpy(resize(close_up, width)).permute(2, 0, 1)[None] / 255
     grey = torch.einsum("nchw,c->nhw", image, torch.tensor([0.299, 0.587, 0.114]))[..., None]
     assert float(network(grey, training=False)) > 0.8
 

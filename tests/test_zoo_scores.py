@@ -11,13 +11,19 @@ from zoo.coco import NAMES, Truth, average_precision
 from zoo.flickr8k import is_aside
 from zoo.scores import auc, balanced_accuracy
 
-CAT = "the cat is on the mat".split()
-OTHER = "there is a cat on the mat".split()
+CAT = ["the", "cat", "is", "on", "the", "mat"]
+OTHER = ["there", "is", "a", "cat", "on", "the", "mat"]
+DOGS = ["two", "dogs", "run", "in", "the", "snow"]
 
 
 @pytest.mark.parametrize(
     ("probabilities", "truth", "expected"),
-    [([0.1, 0.9], [0, 1], 1.0), ([0.9, 0.1], [0, 1], 0.0), ([0.5, 0.5], [0, 1], 0.5), ([1, 2, 3, 2], [0, 0, 1, 1], 0.875)],
+    [
+        ([0.1, 0.9], [0, 1], 1.0),
+        ([0.9, 0.1], [0, 1], 0.0),
+        ([0.5, 0.5], [0, 1], 0.5),
+        ([1, 2, 3, 2], [0, 0, 1, 1], 0.875),
+    ],
 )
 def test_auc(probabilities, truth, expected):
     assert auc(np.array(probabilities), np.array(truth, bool)) == expected
@@ -40,7 +46,7 @@ def test_bleu_punishes_brevity():
 
 
 def test_cider_is_ten_for_the_only_reference():
-    references = [[CAT], [OTHER], ["two dogs run in the snow".split()]]
+    references = [[CAT], [OTHER], [DOGS]]
     cider = Cider(references)
     assert cider.score(references[2][0], 2) == pytest.approx(10)
     assert cider.score(OTHER, 2) < 0.5

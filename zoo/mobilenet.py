@@ -37,7 +37,7 @@ def convolve(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: in
 
 
 def create_features() -> nn.Sequential:
-    """All 19 layers: FP32 [N,3,H,W], normalised by MEAN and STD, to [N,1280,H/32,W/32]. A slice is a shorter network."""
+    """19 layers: FP32 [N,3,H,W], normalised by MEAN and STD, to [N,1280,H/32,W/32]. A slice is a shorter network."""
     layers: list[nn.Module] = [convolve(3, 32, 3, stride=2)]
     channels = 32
     for expansion, outputs, count, stride in GROUPS:
@@ -56,5 +56,5 @@ def load_features(weights: Path) -> nn.Sequential:
 
 
 def halve(state: dict[str, Tensor]) -> OrderedDict[str, Tensor]:
-    """A state dict to store: matrices and kernels in half precision, which `load_state_dict` undoes; vectors as they are."""
+    """A state dict to store: kernels and matrices in half precision, which `load_state_dict` undoes."""
     return OrderedDict((name, value.half() if value.ndim > 1 else value) for name, value in state.items())

@@ -1,7 +1,7 @@
 """Makes all bundled checkpoints: python -m zoo.train --data FOLDER, or `make train`.
 
-The folder has `faces/`, `flickr8k/` and `models/` (npm/, pypi/, teachers/) as the cards describe them; other data in the
-same form give models of one's own.
+The folder has `faces/`, `flickr8k/` and `models/` (npm/, pypi/, teachers/) as the cards describe them; other data in
+the same form give models of one's own.
 """
 
 import argparse

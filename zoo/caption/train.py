@@ -110,7 +110,7 @@ class Course:
         self.optimizer = torch.optim.AdamW(groups, weight_decay=1e-4)
 
     def set_rates(self, epochs: float) -> None:
-        """Rates fall as a cosine; the encoder waits for a decoder that knows something, and rests when that is rewarded."""
+        """Rates fall as a cosine; the encoder waits for a decoder that knows something, and rests in the end."""
         share = 0.5 * (1 + np.cos(np.pi * min(epochs / EPOCHS, 1)))
         decoder = RATE * min(share, 4 * epochs + 0.02) if epochs < EPOCHS else REWARDED_RATE
         self.optimizer.param_groups[0]["lr"] = decoder

@@ -1,7 +1,10 @@
-"""BlazeFace (Bazarevsky et al. 2019, arXiv:1907.05047), TensorFlow.js to ONNX: python -m zoo.faces.convert blazeface.json
+"""BlazeFace (Bazarevsky et al. 2019, arXiv:1907.05047), TensorFlow.js to ONNX.
 
-The network that comes out looks at the photo and at its mirror image. It takes RGB in [-1,1], FP32 [N,3,256,256], and gives one row per anchor: centre x, centre y, width,
-height in input pixels, and the score of `face` in [0,1]; FP32 [N,5,896].
+    python -m zoo.faces.convert blazeface.json
+
+The network that comes out looks at the photo and at its mirror image. It takes RGB in [-1,1], FP32 [N,3,256,256], and
+gives one row per anchor: centre x, centre y, width, height in input pixels, and the score of `face` in [0,1];
+FP32 [N,5,896].
 """
 
 import argparse

@@ -19,7 +19,7 @@ LEAST = 20  # pixels of a face's side in Flickr8k; smaller ones show nothing
 
 @dataclass(frozen=True)
 class Photo:
-    """What is known of a photo. Of CMU's: `person`, `pose`, `expression`, `eyes`. Of Flickr8k's: the captions' words."""
+    """What is known of a photo. Of CMU's: person, pose, expression, eyes. Of Flickr8k's: the words of its captions."""
 
     path: Path
     aside: bool

@@ -1,8 +1,8 @@
 """NanoDet-g (github.com/RangiLyu/nanodet), TensorFlow.js to ONNX: python -m zoo.objects.convert nanodet.json
 
-The network that comes out takes BGR, normalised as the entry in models.toml says, FP32 [N,3,416,416], and gives one row per
-anchor: centre x, centre y, width, height in input pixels, and COCO's 80 scores in [0,1]; FP32 [N,84,3549]. The file holds
-half-precision weights, and computes in single precision.
+The network that comes out takes BGR, normalised as the entry in models.toml says, FP32 [N,3,416,416], and gives one row
+per anchor: centre x, centre y, width, height in input pixels, and COCO's 80 scores in [0,1]; FP32 [N,84,3549]. The file
+holds half-precision weights, and computes in single precision.
 """
 
 import argparse

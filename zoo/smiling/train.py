@@ -1,4 +1,4 @@
-"""Trains `smiling` in Keras: python -m zoo.smiling.train --flickr8k FOLDER --cmu FOLDER --human … --face-api … --fer …
+"""Trains `smiling` in Keras: python -m zoo.smiling.train --help
 
 Three expression networks teach it, as far as they agree with what the captions say, and CMU's labels. It sees faces as
 the service cuts them out, from other distances and in other light each time.

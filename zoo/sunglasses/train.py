@@ -1,7 +1,7 @@
-"""Trains `sunglasses` in PyTorch: python -m zoo.sunglasses.train --flickr8k FOLDER --cmu FOLDER --weights … --teacher …
+"""Trains `sunglasses` in PyTorch: python -m zoo.sunglasses.train --help
 
-It learns from CMU's labels, and on Flickr8k from captions and a network of face attributes. It sees faces as the service
-cuts them out, from other distances and in other light each time.
+It learns from CMU's labels, and on Flickr8k from captions and a network of face attributes. It sees faces as the
+service cuts them out, from other distances and in other light each time.
 """
 
 import argparse
@@ -27,7 +27,8 @@ MARGIN = 0.1  # of what the teacher sees
 STEPS, BATCH = 600, 32
 RATE, AVERAGE = 5e-4, 0.99
 CERTAIN = 0.98  # that a label of CMU is right
-SAID_DARK, SAID_CLEAR = 3.0, -2.0  # what a caption adds to a main face's logit
+SELDOM = -2.0  # how much less likely sunglasses are than none, as a logit
+SAID_DARK, SAID_CLEAR = 5.0, -2.0  # what a caption adds to a main face's logit
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def set_targets(faces: list[Face], teacher: Path) -> torch.Tensor:
     dark = np.array([is_said(face, DARK) or face.photo.eyes == "sunglasses" for face in faces])
     clear = np.array([is_said(face, CLEAR) for face in faces]) & ~dark
     of_cmu = np.array([bool(face.photo.person) for face in faces])
-    logits = calibrate(ask(faces, teacher), dark) + np.where(dark, SAID_DARK, np.where(clear, SAID_CLEAR, 0))
+    logits = calibrate(ask(faces, teacher), dark) + SELDOM + np.where(dark, SAID_DARK, np.where(clear, SAID_CLEAR, 0))
     taught = 1 / (1 + np.exp(-logits))
     return torch.from_numpy(np.where(of_cmu, np.where(dark, CERTAIN, 1 - CERTAIN), taught).astype(np.float32))
 
