@@ -13,8 +13,8 @@ from zoo import CHECKPOINTS
 from zoo.caption.vocabulary import PAD, START, UNKNOWN, read_vocabulary
 from zoo.mobilenet import create_features
 
-CHANNELS, EMBEDDING, HIDDEN, VISUAL, HEADS = 1280, 224, 384, 256, 4
-DROPOUT = 0.4
+CHANNELS, EMBEDDING, HIDDEN, VISUAL, HEADS = 1280, 192, 256, 192, 4
+DROPOUT = 0.3
 IMPOSSIBLE = -1e4  # logit of what is never written; finite in half precision too
 
 

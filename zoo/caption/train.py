@@ -6,6 +6,7 @@ photo's other samples, Luo 2020, arXiv:2003.09971). The checkpoint is an exponen
 """
 
 import argparse
+import math
 import random
 from pathlib import Path
 
@@ -27,15 +28,15 @@ from zoo.mobilenet import MEAN, STD, halve, load_features
 
 SIDE = 224
 FROZEN = 15  # layers of the encoder that stay as they are; what they give is computed once
-LEAST = 5  # times that a word must occur in the training captions
+LEAST = 8  # times that a word must occur in the training captions
 LONGEST = 16  # words of a caption that is learned; longer ones are few, and slow
 LENGTH = 20  # tokens of a sentence that is sampled, its end included
-EPOCHS, REWARDED_EPOCHS = 7, 4
+EPOCHS, REWARDED_EPOCHS = 4, 1
 BATCH = 40  # photos, each with all its captions
 SAMPLES = 5  # sentences per photo that are rewarded
-RATE, ENCODER_RATE, REWARDED_RATE = 1.5e-3, 1.5e-4, 1e-4
+RATE, ENCODER_RATE, REWARDED_RATE = 3e-3, 0.0, 1e-4
 SMOOTHING = 0.1
-AVERAGE = 0.99
+AVERAGE = 0.98
 
 
 def main() -> None:
@@ -111,7 +112,7 @@ class Course:
 
     def set_rates(self, epochs: float) -> None:
         """Rates fall as a cosine; the encoder waits for a decoder that knows something, and rests in the end."""
-        share = 0.5 * (1 + np.cos(np.pi * min(epochs / EPOCHS, 1)))
+        share = 0.5 * (1 + math.cos(math.pi * min(epochs / EPOCHS, 1)))
         decoder = RATE * min(share, 4 * epochs + 0.02) if epochs < EPOCHS else REWARDED_RATE
         self.optimizer.param_groups[0]["lr"] = decoder
         self.optimizer.param_groups[1]["lr"] = ENCODER_RATE * share if 1 <= epochs < EPOCHS else 0.0
