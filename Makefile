@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help serve reload export score report test perf bench lint format clean
+.PHONY: help serve reload export score report train test perf bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -26,6 +26,9 @@ score: $(VENV)/.score ## score photos in bulk: make score ARGS="photos --out sco
 
 report: $(VENV)/.score ## what is in scored photos, as one HTML page: make report ARGS="scores"
 	@exec $(BIN)/python -m report $(ARGS)
+
+train: $(VENV)/.test ## make the bundled checkpoints again: make train ARGS="--data FOLDER"
+	@exec $(BIN)/python -m zoo.train $(ARGS)
 
 test: $(VENV)/.test $(VENV)/.perf ## run all tests, against the real server
 	$(BIN)/python -m pytest -ra $(ARGS)

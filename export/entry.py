@@ -74,6 +74,13 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
+class Weights(StrEnum):
+    """How weights are stored; they are computed with in the entry's `precision`."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+
+
 class Accelerator(StrEnum):
     """What computes the network on the CPU: ONNX Runtime by itself, or OpenVINO (Triton's execution accelerator)."""
 
@@ -166,6 +173,7 @@ class Model(Entry):
         atol: largest absolute difference from the framework that export tolerates.
         precision: of the served network. `calibration`: folder of pictures that int8 is calibrated on, and that
             a lower precision is judged on; `max_loss`: the largest loss of accuracy, as a share, that export tolerates.
+        weights: stored in half precision they take half the bytes; the network still computes in fp32.
         accelerator: on the CPU; GPU targets have their own.
         normalise: an embedding's numbers are divided by their length.
         min_score: a detector's boxes below it are left out of answers, unless the caller says otherwise.
@@ -191,6 +199,7 @@ class Model(Entry):
     decoding: Decoding = Decoding()
     atol: Annotated[float, Field(gt=0)] = 1e-3
     precision: Precision = Precision.FP32
+    weights: Weights = Weights.FP32
     calibration: Path | None = None
     max_loss: Annotated[float, Field(ge=0, lt=1)] = 0.01
     accelerator: Accelerator = Accelerator.NONE

@@ -1,141 +1,206 @@
-"""Scores the bundled checkpoints on people who never trained a model: `python -m zoo.evaluate`.
+"""Scores the served models, through Triton, on what they were never trained on: python -m zoo.evaluate --data FOLDER
 
-Writes the tables into the model cards, between the two markers, or prints them with `--print`.
+The folder has `faces/` (CMU Face Images), `flickr8k/` and `photos/`; `make serve` runs the models.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from PIL import Image
+from tqdm import tqdm
+from tritonclient.grpc import service_pb2 as messages
+from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
-from zoo.augmentation import Augmenter
-from zoo.backgrounds import make_backgrounds
-from zoo.boxes import find_places
-from zoo.caption.sentences import Attributes, read_attributes
-from zoo.caption.train import describe
-from zoo.cutouts import cut_out
-from zoo.faces import HELD_OUT, POSES, Face, read_faces, read_photos, read_pixels, select_people, stretch_photos
-from zoo.predictions import predict_smiling, predict_sunglasses, write_captions
+from contract.answer import Detection, Detections, Sentence, read_regions, read_result, read_rows
+from contract.card import Catalog, list_outputs
+from contract.channel import open_channel
+from contract.request import make_request
+from contract.tasks import ENSEMBLE
+from zoo.caption.scores import Cider, bleu
+from zoo.coco import NAMES, Truth, average_precision, read_coco8
+from zoo.faces.dataset import Photo, read_cmu, read_flickr8k
+from zoo.scores import auc, balanced_accuracy
 
-BEGIN, FINISH = "<!-- scores: written by python -m zoo.evaluate -->", "<!-- end of scores -->"
-FACES = Path(__file__).parents[2] / "shared" / "data" / "faces"
-COMPOSITES = 1024
+BATCH = 8
+MIN_SCORE = 0.5  # of a face that counts
+LEAST = 24  # pixels of a face's side in Flickr8k from which its photo counts
+SMILE, DARK, CLEAR = ("smil", "laugh", "grin"), ("sunglass", "shades"), ("glasses", "eyeglasses", "spectacles")
+PHOTOS = ("bus.jpg", "zidane.jpg", "plane.jpg", "soccer.jpg", "surfing.jpg")
 
-Flags = NDArray[np.bool_]
-Photos = NDArray[np.uint8]
+
+@dataclass(frozen=True)
+class Answer:
+    """What the service says of a photo; `faces` with what each attribute's model says of them."""
+
+    faces: list[Detection]
+    objects: Detections
+    attributes: dict[str, list[float]]
+    caption: str
+
+    @property
+    def main(self) -> int | None:
+        """Index of the largest face."""
+        sides = [max(x2 - x1, y2 - y1) for x1, y1, x2, y2 in (face.box for face in self.faces)]
+        return int(np.argmax(sides)) if sides else None
+
+    def positive(self, name: str) -> float:
+        """Of the main face; 0 without one, as in the classic answer."""
+        return 0.0 if self.main is None else self.attributes[name][self.main]
+
+
+Ask = Callable[[Sequence[Path]], list[Answer]]
+Pair = tuple[Photo, Answer]
 
 
 def main() -> None:
-    """Scores all three models and updates or prints their tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--faces", type=Path, default=FACES, help="folder of the CMU Face Images with labels.csv")
-    parser.add_argument("--print", action="store_true", help="print the tables and leave the cards as they are")
+    parser.add_argument("--data", type=Path, required=True, help="folder with faces/, flickr8k/ and photos/")
+    parser.add_argument("--target", default="127.0.0.1:8001", help="Triton's gRPC address")
     arguments = parser.parse_args()
-    for name, table in score_models(arguments.faces).items():
-        if arguments.print:
-            print(f"{name}\n\n{table}\n")
-        else:
-            write_table(Path(__file__).parent / name / "README.md", table)
+    ask = partial(ask_service, open_channel(arguments.target))
+    rows = [
+        *score_photos(ask, arguments.data / "photos"),
+        *score_cmu(ask, read_cmu(arguments.data / "faces")),
+        *score_flickr8k(ask, [photo for photo in read_flickr8k(arguments.data / "flickr8k") if photo.aside]),
+        *score_objects(ask, arguments.data / "photos" / "coco8"),
+    ]
+    print(format_table(["model", "on", "score", "must reach", "reached"], rows))
 
 
-def score_models(folder: Path, people: frozenset[str] = HELD_OUT) -> dict[str, str]:
-    """A Markdown table per model, from the photos of `people`, composites made of them, and a colour portrait."""
-    faces = select_people(read_faces(folder), people)
-    photos = read_photos(folder, faces)
-    drawn, mirrored, composites = make_composites(folder, faces)
-    portrait = stretch_photos([Image.open(str(files("skimage") / "data" / "astronaut.png"))])
-    truths = [describe(face, False) for face in faces]
-    drawn_truths = [describe(face, flip) for face, flip in zip(drawn, mirrored, strict=True)]
-    tables = {}
-    for name, predict in (("smiling", predict_smiling), ("sunglasses", predict_sunglasses)):
-        rows = score_classifier(predict(photos) > 0.5, np.array([getattr(face, name) for face in faces]), faces)
-        rows += [score_row("composites", predict(composites) > 0.5, np.array([getattr(face, name) for face in drawn]))]
-        tables[name] = (
-            _format_classifier(rows)
-            + f"\n\nColour portrait (smiling, no sunglasses): probability {predict(portrait)[0]:.2f}."
+def ask_service(channel, paths: Sequence[Path]) -> list[Answer]:
+    """The one source of predictions: `analyze` of the running service."""
+    stub = GRPCInferenceServiceStub(channel)
+    config = stub.ModelConfig(messages.ModelConfigRequest(name=ENSEMBLE)).config
+    catalog = Catalog.from_config(config)
+    outputs = list_outputs(catalog.select())
+    answers = []
+    for first in tqdm(range(0, len(paths), BATCH), desc="photos", leave=False):
+        images = [path.read_bytes() for path in paths[first : first + BATCH]]
+        response = stub.ModelInfer(make_request(images, outputs))
+        answers += [read_answer(catalog, row) for row in read_rows(response)]
+    return answers
+
+
+def read_answer(catalog: Catalog, row: dict[str, np.ndarray]) -> Answer:
+    cards = catalog.cards
+    faces = read_result(cards["faces"], row).keep(MIN_SCORE)
+    attributes = {}
+    for name in ("smiling", "sunglasses"):
+        found = read_regions(cards[name], row)
+        attributes[name] = [found[face.index].positive if found[face.index] else 0.0 for face in faces]
+    caption = read_result(cards["caption"], row)
+    assert isinstance(caption, Sentence)
+    return Answer(faces, read_result(cards["objects"], row), attributes, caption.text)
+
+
+def score_photos(ask: Ask, folder: Path) -> list[list[str]]:
+    """What is said of single photos."""
+    paths = [folder / name for name in PHOTOS]
+    paths.append(Path(str(files("skimage") / "data" / "astronaut.png")))
+    rows = []
+    for path, answer in zip(paths, ask(paths), strict=True):
+        main = (
+            ""
+            if answer.main is None
+            else f", smiling {answer.positive('smiling'):.2f}, sunglasses {answer.positive('sunglasses'):.2f}"
         )
-    rows = score_captions(write_captions(photos), truths)
-    rows += [_caption_row("composites", [read_attributes(text) for text in write_captions(composites)], drawn_truths)]
-    tables["caption"] = (
-        _format_captions(rows) + f"\n\nColour portrait (smiling, no sunglasses): “{write_captions(portrait)[0]}”."
-    )
-    return tables
-
-
-def make_composites(folder: Path, faces: Sequence[Face]) -> tuple[list[Face], list[bool], Photos]:
-    """`COMPOSITES` pictures RGB uint8 of `faces` with other framing, background and light, the same every time."""
-    pixels = read_pixels(folder, faces)
-    backgrounds = make_backgrounds(256, 128, np.random.default_rng(99))
-    augment = Augmenter(pixels, cut_out(pixels), find_places(faces, pixels), backgrounds, grey=False, seed=99)
-    indices = torch.arange(COMPOSITES) % len(faces)
-    pictures, mirrored, *_ = augment(indices)
-    photos = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-    return [faces[index] for index in indices.tolist()], mirrored.tolist(), photos
-
-
-def balanced_accuracy(predicted: Flags, truth: Flags) -> float:
-    """Mean of the shares found among the positives and among the negatives, in [0, 1]."""
-    return float((predicted[truth].mean() + (~predicted[~truth]).mean()) / 2)
-
-
-def score_classifier(predicted: Flags, truth: Flags, faces: Sequence[Face]) -> list[list[str]]:
-    """Rows for all photos and for each pose."""
-    poses = np.array([face.pose for face in faces])
-    rows = [score_row("all", predicted, truth)]
-    return rows + [score_row(pose, predicted[poses == pose], truth[poses == pose]) for pose in POSES]
-
-
-def score_row(title: str, predicted: Flags, truth: Flags) -> list[str]:
-    """Title, photos, balanced accuracy, share found, share rightly left alone."""
-    shares = (balanced_accuracy(predicted, truth), predicted[truth].mean(), (~predicted[~truth]).mean())
-    return [title, str(len(truth)), *(f"{share:.2f}" for share in shares)]
-
-
-def score_captions(captions: list[str], truths: list[Attributes]) -> list[list[str]]:
-    """Rows for all photos and for each pose."""
-    said = [read_attributes(caption) for caption in captions]
-    rows = [_caption_row("all", said, truths)]
-    for pose in POSES:
-        chosen = [index for index, truth in enumerate(truths) if truth.pose == pose]
-        rows.append(_caption_row(pose, [said[index] for index in chosen], [truths[index] for index in chosen]))
+        seen = ", ".join(f"{each.label} {each.score:.2f}" for each in answer.objects.keep())
+        rows.append(["all", path.name, f"{len(answer.faces)} faces{main}; {seen}; “{answer.caption}”", "", ""])
     return rows
 
 
-def _caption_row(title: str, said: list[Attributes], truths: list[Attributes]) -> list[str]:
-    pairs = list(zip(said, truths, strict=True))
-    names = ("pose", "eyes", "expression")
-    shares = [np.mean([getattr(one, name) == getattr(truth, name) for one, truth in pairs]) for name in names]
-    shares.append(np.mean([(one.expression == "happy") == (truth.expression == "happy") for one, truth in pairs]))
-    shares.append(np.mean([one == truth for one, truth in pairs]))
-    return [title, str(len(pairs)), *(f"{share:.2f}" for share in shares)]
+def score_cmu(ask: Ask, photos: list[Photo]) -> list[list[str]]:
+    """Faces in all photos; attributes of people who were kept aside."""
+    pairs = list(zip(photos, ask([photo.path for photo in photos]), strict=True))
+    found = sum(bool(answer.faces) for _, answer in pairs)
+    aside = [pair for pair in pairs if pair[0].aside]
+    frontal = [pair for pair in aside if pair[0].pose == "straight" and pair[0].eyes == "open"]
+    smiling, happy = collect(frontal, "smiling", lambda photo: photo.expression == "happy")
+    sunglasses, worn = collect(aside, "sunglasses", lambda photo: photo.eyes == "sunglasses")
+    balanced = balanced_accuracy(sunglasses > 0.5, worn)
+    return [
+        row("faces", f"{len(pairs)} photos of CMU, found", found, 450, "{:.0f}"),
+        row("smiling", f"{len(frontal)} frontal photos of CMU people aside, AUC", auc(smiling, happy), 0.92),
+        row("sunglasses", f"{len(aside)} photos of CMU people aside, balanced", balanced, 0.96),
+    ]
 
 
-def _format_classifier(rows: list[list[str]]) -> str:
-    return format_table(["photos of", "count", "balanced accuracy", "found", "rightly not found"], rows)
+def score_flickr8k(ask: Ask, photos: list[Photo]) -> list[list[str]]:
+    """Sentences of all photos; attributes of those with a face."""
+    pairs = list(zip(photos, ask([photo.path for photo in photos]), strict=True))
+    faces = [pair for pair in pairs if main_side(pair[1]) >= LEAST]
+    return [*score_smiles(faces), *score_sunglasses(faces), *score_captions(pairs)]
 
 
-def _format_captions(rows: list[list[str]]) -> str:
-    return format_table(["photos of", "count", "pose", "sunglasses", "expression", "happy or not", "all right"], rows)
+def score_smiles(pairs: list[Pair]) -> list[list[str]]:
+    """One caption of five that says "laughing" may speak of anybody: a photo counts as one with a smile from two on."""
+    pairs = [pair for pair in pairs if pair[0].mentions(*SMILE) != 1]
+    probabilities, smiles = collect(pairs, "smiling", lambda photo: photo.mentions(*SMILE) > 0)
+    on = f"{len(pairs)} photos of Flickr8k aside, {smiles.sum()} with smiles"
+    return [
+        row("smiling", f"{on}, AUC", auc(probabilities, smiles), 0.90),
+        row("smiling", f"{on}, balanced", balanced_accuracy(probabilities > 0.5, smiles), 0.82),
+    ]
+
+
+def score_sunglasses(pairs: list[Pair]) -> list[list[str]]:
+    """Captions say sunglasses, or glasses, which are clear ones for us, or nothing."""
+    probabilities, dark = collect(pairs, "sunglasses", lambda photo: photo.mentions(*DARK) > 0)
+    clear = np.array([photo.mentions(*CLEAR) > 0 for photo, _ in pairs]) & ~dark
+    bare, yes = ~dark & ~clear, probabilities > 0.5
+    on = f"{(~clear).sum()} photos of Flickr8k aside, {dark.sum()} with sunglasses"
+    return [
+        row("sunglasses", f"{on}, AUC", auc(probabilities[~clear], dark[~clear]), 0.92),
+        row("sunglasses", f"{clear.sum()} with clear glasses, yes on", yes[clear].mean(), -0.25),
+        row("sunglasses", f"{bare.sum()} without, yes on", yes[bare].mean(), -0.03),
+    ]
+
+
+def score_captions(pairs: list[Pair]) -> list[list[str]]:
+    references = [photo.captions for photo, _ in pairs]
+    sentences = [answer.caption.split() for _, answer in pairs]
+    cider = Cider(references)
+    similar = float(np.mean([cider.score(words, index) for index, words in enumerate(sentences)]))
+    on = f"{len(pairs)} photos of Flickr8k aside"
+    return [
+        row("caption", f"{on}, BLEU-4", bleu(sentences, references)[3], 0.21),
+        row("caption", f"{on}, CIDEr", similar, 0.55),
+    ]
+
+
+def score_objects(ask: Ask, folder: Path) -> list[list[str]]:
+    truths: list[Truth] = read_coco8(folder)
+    detections = [answer.objects for answer in ask([truth.path for truth in truths])]
+    found = [(each.boxes, each.scores, each.labels) for each in detections]
+    assert detections[0].card.labels == list(NAMES)
+    return [row("objects", f"{len(truths)} photos of COCO, AP50", average_precision(found, truths), 0.78)]
+
+
+def main_side(answer: Answer) -> float:
+    if answer.main is None:
+        return 0.0
+    x1, y1, x2, y2 = answer.faces[answer.main].box
+    return max(x2 - x1, y2 - y1)
+
+
+def collect(pairs: Sequence[Pair], name: str, truth: Callable[[Photo], bool]) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities FP32 [N] and truth BOOL [N]."""
+    return np.array([answer.positive(name) for _, answer in pairs]), np.array([truth(photo) for photo, _ in pairs])
+
+
+def row(model: str, on: str, score: float, wanted: float, form: str = "{:.3f}") -> list[str]:
+    """`wanted` is the least, or, negative, the most."""
+    reached = score >= wanted if wanted > 0 else score <= -wanted
+    return [model, on, form.format(score), f"{'≥' if wanted > 0 else '≤'} {abs(wanted)}", "yes" if reached else "no"]
 
 
 def format_table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table, numbers to the right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
-
-
-def write_table(card: Path, table: str) -> None:
-    """Puts `table` between the card's markers. Raises ValueError where they are missing."""
-    before, begin, rest = card.read_text().partition(BEGIN)
-    _, finish, after = rest.partition(FINISH)
-    if not (begin and finish):
-        raise ValueError(f"{card} lacks the line {FINISH if begin else BEGIN!r}")
-    card.write_text(f"{before}{BEGIN}\n\n{table}\n\n{FINISH}{after}")
+    """A Markdown table."""
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *rows))
 
 
 if __name__ == "__main__":

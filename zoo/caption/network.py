@@ -1,79 +1,88 @@
-"""The caption network, after Show and Tell (Vinyals et al., 2015).
+"""The caption network: MobileNetV2's map, spatial attention over it, an LSTM that writes the sentence.
 
-A convolutional encoder gives the LSTM its start; the LSTM writes the sentence.
+Attention is the spatial one of Lu et al. 2017 ("Knowing When to Look", arXiv:1612.01887): the LSTM's new state asks the
+map where to look, so that in training a whole sentence is one call of the LSTM. Heads as in Vaswani et al. 2017.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-WIDTH = 96
+from zoo import CHECKPOINTS
+from zoo.caption.vocabulary import PAD, START, UNKNOWN, read_vocabulary
+from zoo.mobilenet import create_features
+
+CHANNELS, EMBEDDING, HIDDEN, VISUAL, HEADS = 1280, 192, 256, 192, 4
+DROPOUT = 0.3
+IMPOSSIBLE = -1e4  # logit of what is never written; finite in half precision too
 
 
-def create_network(vocabulary_size: int = 0) -> "CaptionNetwork":
-    """The untrained network. The bundled vocabulary gives its size unless `vocabulary_size` says another."""
-    if vocabulary_size:
-        return CaptionNetwork(vocabulary_size)
-    from zoo.caption.vocabulary import read_vocabulary
-
-    return CaptionNetwork(len(read_vocabulary()))
+def create_network() -> "CaptionNetwork":
+    """What export builds for `caption.pt`: the encoder comes from `encoder.pt`, which the model `embedding` shares."""
+    network = CaptionNetwork(read_vocabulary())
+    network.encoder.load_state_dict(torch.load(CHECKPOINTS / "encoder.pt", map_location="cpu", weights_only=True))
+    return network.eval()
 
 
 class CaptionNetwork(nn.Module):
-    """Encoder of seven convolutions; the LSTM sees the picture's features once, as its first input."""
+    """`encode` and `step` for serving, `write` for training."""
 
-    def __init__(self, vocabulary_size: int, embedding: int = 96, hidden: int = 128) -> None:
+    def __init__(self, vocabulary: list[str]) -> None:
         super().__init__()
-        self.hidden = hidden
-        self.encoder = nn.Sequential(
-            *_convolve(1, 16, kernel=5, stride=2),
-            *_convolve(16, 32, stride=2),
-            *_convolve(32, 32),
-            *_convolve(32, 48, stride=2),
-            *_convolve(48, 64),
-            *_convolve(64, WIDTH, stride=2),
-            *_convolve(WIDTH, WIDTH),
+        self.encoder = create_features()
+        self.keys, self.values = nn.Linear(CHANNELS, VISUAL), nn.Linear(CHANNELS, VISUAL)
+        self.query = nn.Linear(HIDDEN, VISUAL)
+        self.embed = nn.Embedding(len(vocabulary), EMBEDDING)
+        self.start = nn.Linear(VISUAL, 2 * HIDDEN)
+        self.lstm = nn.LSTM(EMBEDDING + VISUAL, HIDDEN, batch_first=True)
+        self.word = nn.Linear(HIDDEN + VISUAL, EMBEDDING)
+        self.bias = nn.Parameter(torch.zeros(len(vocabulary)))
+        self.dropout = nn.Dropout(DROPOUT)
+        nn.init.normal_(self.embed.weight, std=0.1)
+        never = torch.tensor([token in (PAD, START, UNKNOWN) for token in vocabulary]) * IMPOSSIBLE
+        self.register_buffer("never", never, persistent=False)
+
+    def load_state_dict(self, state: Any, *arguments: Any, **options: Any) -> Any:
+        """The checkpoint holds the decoder; encoder weights that it lacks stay as they are."""
+        encoder = {f"encoder.{name}": tensor for name, tensor in self.encoder.state_dict().items()}
+        return super().load_state_dict(encoder | dict(state), *arguments, **options)
+
+    def encode(self, images: Tensor) -> tuple[Tensor, ...]:
+        """RGB FP32 [N,3,224,224], normalised as ImageNet's, to the state: h, c, pooled, keys, values."""
+        return self.begin(self.encoder(images))
+
+    def begin(self, features: Tensor) -> tuple[Tensor, ...]:
+        """The encoder's map [N,1280,H,W] to h, c [N,HIDDEN], pooled [N,VISUAL], keys and values [N,H*W,VISUAL]."""
+        places = features.flatten(2).transpose(1, 2)
+        values = self.dropout(self.values(places))
+        pooled = values.mean(1)
+        h, c = self.start(pooled).tanh().chunk(2, dim=1)
+        return h, c, pooled, self.keys(places), values
+
+    def step(
+        self, tokens: Tensor, h: Tensor, c: Tensor, pooled: Tensor, keys: Tensor, values: Tensor
+    ) -> tuple[Tensor, ...]:
+        """One word on: tokens INT64 [N] and the state to logits [N,V] and the next state."""
+        logits, h, c = self.write(tokens[:, None], h, c, pooled, keys, values)
+        return logits[:, 0] + self.never, h, c, pooled, keys, values
+
+    def write(
+        self, tokens: Tensor, h: Tensor, c: Tensor, pooled: Tensor, keys: Tensor, values: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Teacher forcing: tokens INT64 [N,T] and the state to the logits after each [N,T,V], and the last h and c."""
+        picture = pooled[:, None].expand(-1, tokens.shape[1], -1)
+        words = torch.cat([self.dropout(self.embed(tokens)), picture], dim=2)
+        hidden, (h, c) = self.lstm(words, (h[None], c[None]))
+        hidden = self.dropout(hidden)
+        context = self.attend(hidden, keys, values)
+        word = self.dropout(self.word(torch.cat([hidden, context], dim=2)))
+        return word @ self.embed.weight.T + self.bias, h[0], c[0]
+
+    def attend(self, hidden: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """What the heads see [N,T,VISUAL] when states [N,T,HIDDEN] look at the places [N,P,VISUAL]."""
+        query, keys, values = (
+            tensor.unflatten(2, (HEADS, -1)).transpose(1, 2) for tensor in (self.query(hidden), keys, values)
         )
-        self.place = nn.Conv2d(WIDTH, 1, 1)
-        self.project = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * WIDTH, embedding))
-        self.embed = nn.Embedding(vocabulary_size, embedding)
-        self.cell = nn.LSTMCell(embedding, hidden)
-        self.output = nn.Linear(hidden, vocabulary_size)
-
-    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Grey images float32 [N, 1, 128, 128] in [-1, 1] to features [N, 192] and the face's place, logits [N, 64]."""
-        features = self.encoder(images)
-        place = self.place(features).flatten(1)
-        attended = (features.flatten(2) * place.softmax(dim=1)[:, None]).sum(dim=2)
-        return torch.cat([attended, features.amax(dim=(2, 3))], dim=1), place
-
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Grey images float32 [N, 1, 128, 128] in [-1, 1] to the LSTM state (h, c), each [N, hidden]."""
-        return self._start(self.look(images)[0])
-
-    def step(self, tokens: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """One word on: tokens int64 [N] and the state to logits [N, vocabulary] and the next state."""
-        h, c = self.cell(self.embed(tokens), (h, c))
-        return self.output(h), h, c
-
-    def write(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """Teacher forcing: features [N, 192] and tokens int64 [N, T] to the logits after each, [N, T, vocabulary]."""
-        h, c = self._start(features)
-        logits = []
-        for position in range(tokens.shape[1]):
-            word, h, c = self.step(tokens[:, position], h, c)
-            logits.append(word)
-        return torch.stack(logits, dim=1)
-
-    def forward(self, images: Tensor, tokens: Tensor) -> Tensor:
-        """`look`, then `write`."""
-        return self.write(self.look(images)[0], tokens)
-
-    def _start(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        empty = torch.zeros(features.shape[0], self.hidden, dtype=features.dtype, device=features.device)
-        h, c = self.cell(self.project(features), (empty, empty))
-        return h, c
-
-
-def _convolve(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
-    return [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
+        weights = (query @ keys.transpose(2, 3) / query.shape[-1] ** 0.5).softmax(dim=3)
+        return (weights @ values).transpose(1, 2).flatten(2)

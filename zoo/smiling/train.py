@@ -1,95 +1,105 @@
-"""Trains the smiling network: `python -m zoo.smiling.train --faces FOLDER`."""
+"""Trains `smiling` in Keras: python -m zoo.smiling.train --help
 
+Three expression networks teach it, as far as they agree with what the captions say, and CMU's labels. It sees faces as
+the service cuts them out, from other distances and in other light each time.
+"""
+
+import argparse
 import os
+from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "torch"
 
-from collections.abc import Iterator
-
 import keras
+import numpy as np
 import torch
 from keras import layers
-from torch import Tensor
+from tqdm import tqdm
 
 from zoo import CHECKPOINTS
-from zoo.faces import POSES, Face
-from zoo.lessons import choose_mix, number_poses, spread_heads
-from zoo.smiling.network import FEATURES, FINDER, HALF_SIDE, PLACE, create_network
-from zoo.training import Batch, draw_batches, parse_arguments, prepare, smooth
+from zoo.faces.augmentation import augment
+from zoo.faces.dataset import SHARE, Face, close_up, find_faces, read_cmu, read_flickr8k
+from zoo.faces.targets import calibrate
+from zoo.smiling.teachers import GREY, Teacher, load_teachers
 
-STEPS_PER_EPOCH = 100
-BATCH = 48
-# Share of the steps that teach to find the face; the rest teach to judge it.
-FINDING = 0.2
+SIDE = 64
+WORDS = ("smil", "laugh", "grin")  # beginnings of words in captions
+WIDTHS = (16, 32, 64, 128)
+STEPS, BATCH = 1000, 32
+MARGIN = 0.12  # of what the teachers see
+RATE, AVERAGE = 2e-3, 0.99
+HINT = 1.0  # what a caption that says smile adds to a main face's logit
+CERTAIN = 0.95  # that a label of CMU is right
 
 
 def main() -> None:
-    """Trains and writes the model in Keras' legacy HDF5 format."""
-    arguments = parse_arguments(__doc__, steps=6000, checkpoint=CHECKPOINTS / "smiling.h5")
-    faces = prepare(arguments)
-    keras.utils.set_random_seed(arguments.seed)
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("flickr8k", "cmu", "human", "face-api", "fer"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    arguments = parser.parse_args()
+    keras.utils.set_random_seed(0)
+
+    photos = read_cmu(arguments.cmu) + read_flickr8k(arguments.flickr8k)
+    faces = find_faces([photo for photo in photos if not photo.aside])
+    targets = set_targets(faces, load_teachers(arguments.human, arguments.face_api, arguments.fer))
     network = create_network()
-    finding = int(arguments.steps * FINDING)
-    batches = draw_batches(arguments.faces, faces, grey=True, seed=arguments.seed, size=BATCH)
-    teach_finding(network, batches, finding)
-    judging = arguments.steps - finding
-    batches = draw_batches(
-        arguments.faces,
-        faces,
-        grey=True,
-        seed=arguments.seed + 1,
-        size=BATCH,
-        choose_mix=lambda step: choose_mix(step, judging),
-        paired=True,
-    )
-    teach_judging(network, batches, faces, judging)
-    network.trainable = True
-    network.save(arguments.output)
+    train(network, np.stack([face.pixels for face in faces]), targets)
+    network.save(CHECKPOINTS / "smiling.h5")
 
 
-def teach_finding(network: keras.Model, batches: Iterator[Batch], steps: int) -> None:
-    """Train the part that says where the face is and how large."""
-    outputs = [layers.Flatten()(network.get_layer(PLACE).output), network.get_layer(HALF_SIDE).output]
-    model = keras.Model(network.inputs, outputs)
-    model.compile(create_optimizer(steps), loss=["categorical_crossentropy", "mean_squared_error"])
-    labelled = (
-        (batch.pictures.permute(0, 2, 3, 1), (spread_heads(batch.heads), batch.half_sides.log()[:, None]))
-        for batch in batches
-    )
-    fit(model, labelled, steps)
+def create_network() -> keras.Model:
+    """Grey FP32 [N,SIDE,SIDE,1] in [0,1] to the probability of smiling [N,1]; separable convolutions."""
+    images = keras.Input((SIDE, SIDE, 1))
+    features = layers.BatchNormalization(center=False, scale=False)(images)
+    for index, width in enumerate(WIDTHS):
+        convolution = layers.Conv2D if index == 0 else layers.SeparableConv2D
+        features = normalise(convolution(width, 3, strides=2, padding="same", use_bias=False)(features))
+        for _ in range(1 if index == 0 else 2):
+            inner = normalise(layers.SeparableConv2D(width, 3, padding="same", use_bias=False)(features))
+            features = layers.Add()([features, inner])
+    features = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(features))
+    return keras.Model(images, layers.Dense(1, activation="sigmoid")(features))
 
 
-def teach_judging(network: keras.Model, batches: Iterator[Batch], faces: list[Face], steps: int) -> None:
-    """Train the part that looks at the found face; two more outputs, for training only, ask for glasses and pose."""
-    for layer in network.layers:
-        layer.trainable = layer.trainable and not layer.name.startswith((FINDER, HALF_SIDE))
-    features = network.get_layer(FEATURES).output
-    sunglasses = layers.Dense(1, activation="sigmoid", name="sunglasses")(features)
-    pose = layers.Dense(len(POSES), activation="softmax", name="pose")(features)
-    model = keras.Model(network.inputs, [network.outputs[0], sunglasses, pose])
-    losses = ["binary_crossentropy", "binary_crossentropy", "sparse_categorical_crossentropy"]
-    model.compile(create_optimizer(steps), loss=losses, loss_weights=[1.0, 0.2, 0.2])
-    fit(model, label_batches(batches, faces), steps)
+def normalise(features):
+    return layers.Activation("relu")(layers.BatchNormalization()(features))
 
 
-def fit(model: keras.Model, batches: Iterator[tuple], steps: int) -> None:
-    model.fit(batches, epochs=steps // STEPS_PER_EPOCH, steps_per_epoch=STEPS_PER_EPOCH, verbose=2)
+def set_targets(faces: list[Face], teachers: list[Teacher]) -> np.ndarray:
+    """FP32 [N]: how likely each face smiles, by labels, captions and teachers."""
+    logits = ask(faces, teachers)
+    said = np.array([face.rank == 0 and face.photo.mentions(*WORDS) > 0 for face in faces])
+    happy = np.array([face.photo.expression == "happy" for face in faces])
+    of_cmu = np.array([bool(face.photo.person) for face in faces])
+    logits = calibrate(logits, np.where(of_cmu, happy, said))
+    taught = 1 / (1 + np.exp(-(logits + HINT * said)))
+    return np.where(of_cmu, np.where(happy, CERTAIN, 1 - CERTAIN), taught).astype(np.float32)
 
 
-def create_optimizer(steps: int) -> keras.Optimizer:
-    """AdamW with warm-up and cosine decay; the model ends with the moving average of its weights."""
-    rate = keras.optimizers.schedules.CosineDecay(1e-4, steps, warmup_target=2e-3, warmup_steps=steps // 20)
-    return keras.optimizers.AdamW(rate, weight_decay=0.05, clipnorm=2.0, use_ema=True, ema_momentum=0.995)
+def ask(faces: list[Face], teachers: list[Teacher]) -> np.ndarray:
+    """FP32 [N,teachers]: the mean of each teacher's logits over a face and its mirror image."""
+    close = np.stack([close_up(face.pixels, MARGIN) for face in faces])
+    logits = []
+    for teacher in tqdm(teachers, desc="teachers"):
+        happy = np.clip([teacher(close), teacher(np.ascontiguousarray(close[:, :, ::-1]))], 1e-4, 1 - 1e-4)
+        logits.append(np.log(happy / (1 - happy)).mean(axis=0))
+    return np.stack(logits, axis=1)
 
 
-def label_batches(batches: Iterator[Batch], faces: list[Face]) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
-    """Pictures float32 [N, 128, 128, 1] and the three labels."""
-    smiling = smooth(torch.tensor([face.smiling for face in faces]))
-    sunglasses = torch.tensor([float(face.sunglasses) for face in faces])
-    for batch in batches:
-        chosen = batch.indices
-        pose = number_poses([faces[index] for index in chosen.tolist()], batch.mirrored)
-        yield batch.pictures.permute(0, 2, 3, 1), (smiling[chosen, None], sunglasses[chosen, None], pose)
+def train(network: keras.Model, pixels: np.ndarray, targets: np.ndarray) -> None:
+    """Smiles and others in equal parts; the weights are a moving average in the end."""
+    rates = keras.optimizers.schedules.CosineDecay(RATE / 10, STEPS, 1e-2, warmup_target=RATE, warmup_steps=STEPS // 20)
+    optimizer = keras.optimizers.AdamW(rates, weight_decay=1e-3, use_ema=True, ema_momentum=AVERAGE)
+    network.compile(optimizer, "binary_crossentropy")
+    faces = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    chances = torch.from_numpy(np.where(targets > 0.5, 0.5 / (targets > 0.5).mean(), 0.5 / (targets <= 0.5).mean()))
+    progress = tqdm(range(STEPS), desc="smiling")
+    for _ in progress:
+        chosen = torch.multinomial(chances, BATCH)
+        close = torch.einsum("nchw,c->nhw", augment(faces[chosen], SHARE, SIDE), torch.from_numpy(GREY))[..., None]
+        loss = network.train_on_batch(close, targets[chosen.numpy()][:, None])
+        progress.set_postfix(loss=f"{float(loss):.3f}", refresh=False)
+    optimizer.finalize_variable_values(network.trainable_variables)
 
 
 if __name__ == "__main__":

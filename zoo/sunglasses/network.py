@@ -1,35 +1,29 @@
-"""The sunglasses network: a plain convolutional network in PyTorch, about 20 million multiply-adds."""
+"""MobileNetV2's first layers, and one linear unit on the mean and the maximum of their map."""
 
+import torch
 from torch import Tensor, nn
 
+from zoo.mobilenet import create_features
 
-def create_network() -> nn.Module:
-    """Grey float32 [N, 1, 128, 128] in [0, 1] to one logit [N, 1]; its sigmoid is the probability of sunglasses."""
+SIDE = 64
+LAYERS, CHANNELS = 14, 96
+
+
+def create_network() -> "SunglassesNetwork":
+    """The untrained network; `sunglasses.pt` has its weights."""
     return SunglassesNetwork()
 
 
 class SunglassesNetwork(nn.Module):
-    """Seven convolutions, then the strongest answer of every feature: a face may be anywhere."""
+    """RGB FP32 [N,3,SIDE,SIDE], normalised as ImageNet's, to the logit of sunglasses [N,1]."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            *_convolve(1, 16, kernel=5, stride=2),
-            *_convolve(16, 24, stride=2),
-            *_convolve(24, 24),
-            *_convolve(24, 48, stride=2),
-            *_convolve(48, 48),
-            *_convolve(48, 64, stride=2),
-            *_convolve(64, 64),
-        )
-        self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(64, 1))
+        self.features = create_features()[:LAYERS]
+        self.dropout = nn.Dropout(0.3)
+        self.output = nn.Linear(2 * CHANNELS, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Float32 [N, 1, 128, 128] to logits [N, 1]."""
         features = self.features(images)
-        return self.head(features.amax(dim=(2, 3)))
-
-
-def _convolve(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
-    return [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
+        pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
+        return self.output(self.dropout(pooled))

@@ -1,0 +1,172 @@
+"""The bundled checkpoints, run in their own frameworks on the sample photo; and the parts that made them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from zoo import CHECKPOINTS
+from zoo.caption.beam import search
+from zoo.caption.network import CaptionNetwork
+from zoo.caption.vocabulary import END, START, create_vocabulary
+from zoo.embedding import create_network as create_embedding
+from zoo.faces.augmentation import augment
+from zoo.faces.convert import mirror
+from zoo.faces.crops import Detector, read_rgb, resize
+from zoo.mobilenet import MEAN, STD, halve
+from zoo.sunglasses.network import SIDE as SUNGLASSES_SIDE
+from zoo.sunglasses.network import create_network as create_sunglasses
+from zoo.tfjs import load_graph
+
+SAMPLE = Path(__file__).parents[1] / "examples" / "sample.jpg"  # an astronaut who smiles
+
+
+@pytest.fixture(scope="module")
+def close_up():
+    """UINT8 [96,96,3]: the sample's largest face, as the service cuts it out."""
+    pixels, detector = read_rgb(SAMPLE), Detector()
+    return detector.cut(pixels, detector.find(pixels)[0], margin=0.25, side=96)
+
+
+def normalise(pixels, side):
+    images = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255
+    images = torch.nn.functional.interpolate(images, size=side, mode="bilinear", antialias=True)
+    return (images - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+
+
+def test_the_detector_finds_the_one_face():
+    (box,) = Detector().find(read_rgb(SAMPLE))
+    assert box[:4] == pytest.approx([171, 73, 278, 180], abs=12)
+    assert box[4] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "rows", "labels"), [("faces", 256, (5, 896), 1), ("objects", 416, (84, 3549), 80)]
+)
+def test_detectors_are_raw_heads_with_a_free_batch(name, side, rows, labels):
+    session = onnxruntime.InferenceSession(CHECKPOINTS / f"{name}.onnx")
+    images = np.random.default_rng(0).normal(size=(3, 3, side, side)).astype(np.float32)
+    (together,) = session.run(None, {"images": images})
+    (alone,) = session.run(None, {"images": images[2:]})
+    assert together.shape == (3, *rows)
+    np.testing.assert_allclose(together[2], alone[0], atol=1e-3)
+    assert 0 <= together[:, 4:].min() <= together[:, 4:].max() <= 1
+    names = {each.key: each.value for each in onnx.load(CHECKPOINTS / f"{name}.onnx").metadata_props}["names"]
+    assert names.count(":") == labels
+
+
+def test_anchors_mirrored_twice_are_themselves():
+    np.testing.assert_array_equal(mirror()[mirror()], np.arange(896))
+
+
+def test_the_sample_smiles(close_up):
+    keras = pytest.importorskip("export.frameworks.keras").keras
+    network = keras.models.load_model(CHECKPOINTS / "smiling.h5", compile=False)
+    _, _, width, _ = network.input_shape
+    image = torch.from_numpy(resize(close_up, width)).permute(2, 0, 1)[None] / 255
+    grey = torch.einsum("nchw,c->nhw", image, torch.tensor([0.299, 0.587, 0.114]))[..., None]
+    assert float(network(grey, training=False)) > 0.8
+
+
+def test_the_sample_wears_no_sunglasses(close_up):
+    network = create_sunglasses()
+    network.load_state_dict(torch.load(CHECKPOINTS / "sunglasses.pt", weights_only=True))
+    assert network.eval()(normalise(close_up, SUNGLASSES_SIDE)).sigmoid().item() < 0.2
+
+
+def test_the_embedding_knows_a_photo_that_was_cropped():
+    network = create_embedding()
+    network.load_state_dict(torch.load(CHECKPOINTS / "encoder.pt", weights_only=True))
+    pixels = read_rgb(SAMPLE)
+    photos = [pixels, pixels[25:-25, 25:-25], np.ascontiguousarray(pixels[::-1])]
+    with torch.inference_mode():
+        rows = network.eval()(torch.cat([normalise(photo, 224) for photo in photos]))
+    original, cropped, upside_down = torch.nn.functional.normalize(rows)
+    assert original @ cropped > 0.85 > original @ upside_down
+
+
+def test_caption_writes_the_same_at_once_and_word_by_word():
+    torch.manual_seed(0)
+    vocabulary = create_vocabulary([["a", "dog", "runs"]], least=1)
+    network = CaptionNetwork(vocabulary).eval()
+    state = network.begin(torch.rand(2, 1280, 7, 7))
+    tokens = torch.tensor([[1, 4, 5], [1, 6, 4]])
+    with torch.inference_mode():
+        at_once, *_ = network.write(tokens, *state)
+        for position in range(3):
+            logits, *state = network.step(tokens[:, position], *state)
+            torch.testing.assert_close(logits, at_once[:, position] + network.never)
+
+
+def test_caption_checkpoint_needs_no_encoder():
+    network = CaptionNetwork(create_vocabulary([["dog"]], least=1))
+    decoder = {name: value for name, value in halve(network.state_dict()).items() if not name.startswith("encoder.")}
+    before = network.encoder[0][0].weight.clone()
+    network.load_state_dict(decoder)
+    torch.testing.assert_close(network.encoder[0][0].weight, before)
+
+
+def test_beam_search_ends_with_end_tokens():
+    torch.manual_seed(0)
+    vocabulary = create_vocabulary([["a", "dog"]], least=1)
+    network = CaptionNetwork(vocabulary).eval()
+    network.bias.data[vocabulary.index(END)] = 5.0
+    start, end = vocabulary.index(START), vocabulary.index(END)
+    tokens = search(network, torch.rand(2, 1280, 7, 7), start, end, width=2, length=6)
+    assert tokens.shape == (2, 6)
+    assert (tokens[:, -1] == end).all()
+    assert not torch.isin(tokens, torch.tensor([0, start, 3])).any()
+
+
+def test_vocabulary_has_the_commonest_words_first():
+    sentences = [["b", "a"], ["b", "c"], ["b", "a"]]
+    assert create_vocabulary(sentences, least=2)[4:] == ["b", "a"]
+
+
+def test_augmented_faces_stay_pictures():
+    torch.manual_seed(0)
+    faces = torch.randint(0, 256, (4, 3, 160, 160), dtype=torch.uint8)
+    close = augment(faces, share=0.6, side=64)
+    assert close.shape == (4, 3, 64, 64)
+    assert 0 <= close.min() < close.max() <= 1
+
+
+def test_tensorflow_graph_is_converted(tmp_path):
+    """A convolution of two filters, as TensorFlow.js writes it, against NumPy."""
+    kernel = np.random.default_rng(0).normal(size=(1, 1, 3, 2)).astype(np.float32)
+    (tmp_path / "weights.bin").write_bytes(kernel.tobytes())
+    sizes = {"dim": [{"size": str(side)} for side in (1, 4, 4, 3)]}
+    attributes = {
+        "strides": {"list": {"i": ["1", "1", "1", "1"]}},
+        "padding": {"s": "VkFMSUQ="},  # VALID
+    }
+    nodes = [
+        {"name": "in", "op": "Placeholder", "attr": {"shape": {"shape": sizes}}},
+        {"name": "kernel", "op": "Const"},
+        {"name": "out", "op": "Conv2D", "input": ["in", "kernel"], "attr": attributes},
+    ]
+    outputs = {"out": {"name": "out:0", "tensorShape": {"dim": [{"size": str(side)} for side in (1, 4, 4, 2)]}}}
+    weights = [{"paths": ["weights.bin"], "weights": [{"name": "kernel", "shape": [1, 1, 3, 2], "dtype": "float32"}]}]
+    model = {"modelTopology": {"node": nodes}, "weightsManifest": weights, "signature": {"outputs": outputs}}
+    (tmp_path / "model.json").write_text(json.dumps(model))
+    graph, outputs = load_graph(tmp_path / "model.json")
+    ((name, shape),) = outputs.items()
+    session = onnxruntime.InferenceSession(graph.finish(name, "out", shape).SerializeToString())
+    images = np.random.default_rng(1).normal(size=(2, 3, 4, 4)).astype(np.float32)
+    (converted,) = session.run(None, {"images": images})
+    np.testing.assert_allclose(converted, images.transpose(0, 2, 3, 1) @ kernel[0, 0], rtol=1e-5)
+
+
+def test_unknown_operator_is_named(tmp_path):
+    model = {
+        "modelTopology": {"node": [{"name": "out", "op": "Einsum"}]},
+        "weightsManifest": [],
+        "signature": {"outputs": {"out": {"name": "out:0", "tensorShape": {"dim": [{"size": "1"}, {"size": "2"}]}}}},
+    }
+    (tmp_path / "model.json").write_text(json.dumps(model))
+    with pytest.raises(ValueError, match="Einsum is not known; known are Identity"):
+        load_graph(tmp_path / "model.json")
