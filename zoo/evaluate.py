@@ -15,7 +15,7 @@ from tqdm import tqdm
 from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
-from contract.answer import Detection, Detections, Sentence, read_regions, read_result, read_rows
+from contract.answer import Detection, Detections, Sentence, read_result, read_rows
 from contract.card import Catalog, list_outputs
 from contract.channel import open_channel
 from contract.request import make_request
@@ -90,7 +90,7 @@ def read_answer(catalog: Catalog, row: dict[str, np.ndarray]) -> Answer:
     faces = read_result(cards["faces"], row).keep(MIN_SCORE)
     attributes = {}
     for name in ("smiling", "sunglasses"):
-        found = read_regions(cards[name], row)
+        found = read_result(cards[name], row)
         attributes[name] = [found[face.index].positive if found[face.index] else 0.0 for face in faces]
     caption = read_result(cards["caption"], row)
     assert isinstance(caption, Sentence)
