@@ -1,7 +1,8 @@
 """The tensors of `analyze` as results: rows per photo, and one reader per task."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,21 @@ def read_result(card: Card, row: Tensors) -> Result | list[Result | None]:
     if card.region is None:
         return read(card, tensors)
     return [None if (values == NO_REGION).all() else read(card, [values]) for values in tensors[0]]
+
+
+def read_main(card: Card, row: Tensors, cards: Iterable[Card]) -> Result | None:
+    """What a model says about a photo; with a region, about the largest box that it looked at, None without one.
+
+    `cards`: among them the detector's.
+    """
+    result = read_result(card, row)
+    if not isinstance(result, list):
+        return result
+    detector = next(each for each in cards if card.region and each.name == card.region.of)
+    boxes = row[detector.outputs[0]]
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).tolist()
+    looked = [(area, each) for area, each in zip(areas, result, strict=False) if each]
+    return max(looked, key=itemgetter(0), default=(0, None))[1]
 
 
 def is_finite(card: Card, row: Tensors) -> bool:

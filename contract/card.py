@@ -107,6 +107,11 @@ class Catalog:
             raise UnknownModel(unknown[0], list(self.cards))
         return [card for name, card in self.cards.items() if name in wanted]
 
+    def with_detectors(self, cards: Iterable[Card]) -> list[Card]:
+        """The models, and the detectors at whose boxes some of them look."""
+        cards = list(cards)
+        return self.select({card.name for card in cards} | {card.region.of for card in cards if card.region})
+
 
 def list_outputs(cards: Iterable[Card]) -> list[str]:
     """The ensemble's outputs that answers about these models need: the photo's size, and theirs."""

@@ -2,10 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
-
-import numpy as np
 
 from contract.answer import (
     Classification,
@@ -15,10 +12,11 @@ from contract.answer import (
     Sentence,
     Tensors,
     is_finite,
+    read_main,
     read_result,
     read_size,
 )
-from contract.card import Card, Catalog
+from contract.card import Card
 from contract.failure import UnknownTask
 from contract.tasks import Task
 
@@ -84,24 +82,6 @@ def remove_indices(photo: dict, cards: Sequence[Card]) -> dict:
             for each in photo[card.name]:
                 del each["index"]
     return photo
-
-
-def read_main(card: Card, row: Tensors, cards: Sequence[Card]) -> Result | None:
-    """What a model says about a photo; with a region, about the largest box that it looked at, None without one."""
-    result = read_result(card, row)
-    if not isinstance(result, list):
-        return result
-    detector = next(each for each in cards if card.region and each.name == card.region.of)
-    boxes = row[detector.outputs[0]]
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).tolist()
-    looked = [(area, each) for area, each in zip(areas, result, strict=False) if each]
-    return max(looked, key=itemgetter(0), default=(0, None))[1]
-
-
-def add_detectors(cards: Sequence[Card], catalog: Catalog) -> list[Card]:
-    """The models, and the detectors at whose boxes some of them look."""
-    names = {card.name for card in cards} | {card.region.of for card in cards if card.region}
-    return catalog.select(names)
 
 
 def list_found(photo: dict, cards: Sequence[Card]) -> Found:

@@ -3,7 +3,7 @@
 from contract.card import Card
 from contract.failure import UnknownModel
 from contract.tasks import Task
-from gateway.answers import ObjectFilter, add_detectors
+from gateway.answers import ObjectFilter
 from gateway.problems import BadRequest, NoSuchModel
 from gateway.schemas import Filters, Selection
 from gateway.services import services
@@ -21,7 +21,7 @@ def find_card(name: str) -> Card:
 def select_models(query: Selection) -> list[Card]:
     """The models that a query names, with the detectors that they need."""
     catalog = services().triton.catalog()
-    return add_detectors(catalog.select(split(query.features)), catalog)
+    return catalog.with_detectors(catalog.select(split(query.features)))
 
 
 def make_filter(query: Filters, cards: list[Card]) -> ObjectFilter:

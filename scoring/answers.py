@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 
 from contract.answer import Tensors, read_size
-from contract.card import Card, Catalog
+from contract.card import Card
 from contract.failure import AnalyzeError, BadPhoto
 from scoring.schema import ErrorKind
 from scoring.tasks import Row, read_cells
 
 
-def describe_answer(
-    answer: Tensors | AnalyzeError, cards: Sequence[Card], catalog: Catalog, min_score: float | None
-) -> Row:
+def describe_answer(answer: Tensors | AnalyzeError, cards: Sequence[Card], min_score: float | None) -> Row:
     """Size and every model's columns, or `error`."""
     if isinstance(answer, AnalyzeError):
         return {"error": describe_failure(answer)}
@@ -19,7 +17,7 @@ def describe_answer(
     row: Row = {"width": width, "height": height}
     for card in cards:
         try:
-            cells = read_cells(card, catalog, answer, min_score)
+            cells = read_cells(card, cards, answer, min_score)
         except (LookupError, ValueError) as error:
             row.setdefault("error", f"{ErrorKind.MODEL}: {card.name}'s answer does not fit its card: {error}")
             continue

@@ -62,7 +62,7 @@ def make_schema(cards: Iterable[Card], carried: pa.Schema) -> pa.Schema:
         UsageError: two models, or a model and the dataset itself, fill one column.
     """
     cards = sorted(cards, key=lambda card: (list(Task).index(card.task), card.name))
-    own = [*BEFORE, *(column for card in cards for column in list_columns(card)), *AFTER]
+    own = [*BEFORE, *(column for card in cards for column in list_columns(card, cards)), *AFTER]
     check_names([name for name, _ in own])
     front = [pa.field(name, field.type) for name, field in zip(rename(carried.names, own), carried, strict=True)]
     metadata = {"models": describe_models(cards), "carried": [field.name for field in front]}

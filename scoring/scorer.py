@@ -39,7 +39,7 @@ class Scorer:
     """`catalog`: the service's models; `carried`: columns of the source tables."""
 
     def __init__(self, job: Job, catalog: Catalog, carried: pa.Schema) -> None:
-        self._job, self._catalog = job, catalog
+        self._job = job
         self._cards = select(catalog, job)
         self._outputs = list_outputs(self._cards)
         self._schema = make_schema(self._cards, carried)
@@ -118,7 +118,7 @@ class Scorer:
         """What Triton says about files, by SHA-256. One request."""
         began = time.monotonic()
         answers = self._client.ask(list(contents.values()), self._outputs)
-        rows = [describe_answer(each, self._cards, self._catalog, self._job.min_score) for each in answers]
+        rows = [describe_answer(each, self._cards, self._job.min_score) for each in answers]
         seconds = {"seconds": time.monotonic() - began}
         found = {sha256: row | seconds for sha256, row in zip(contents, rows, strict=True)}
         if len(self._recent) > MOST_RECENT:
@@ -144,7 +144,7 @@ class Scorer:
 
 def select(catalog: Catalog, job: Job) -> list[Card]:
     """The models that are asked for. Raises contract.failure.UnknownModel."""
-    return catalog.select(job.outputs or None)
+    return catalog.with_detectors(catalog.select(job.outputs or None))
 
 
 def split(contents: dict[str, bytes]) -> Iterator[dict[str, bytes]]:

@@ -1,6 +1,6 @@
 """The tasks that the dataset knows: which columns a model fills, and with what. One row of the table per task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,12 +10,14 @@ from contract.answer import (
     Classification,
     Detections,
     Embedding,
+    Result,
     Sentence,
     Tensors,
     is_finite,
+    read_main,
     read_result,
 )
-from contract.card import Card, Catalog
+from contract.card import Card
 from contract.tasks import Task
 from scoring.errors import UsageError
 
@@ -60,8 +62,8 @@ TASKS = {
 }
 
 
-def list_columns(card: Card) -> list[tuple[str, pa.DataType]]:
-    """The columns that the model fills; a list of them, box by box, for one that looks at a detector's boxes.
+def list_columns(card: Card, cards: Iterable[Card] = ()) -> list[tuple[str, pa.DataType]]:
+    """The columns that the model fills. A detector's objects have `attributes` of those `cards` that look at its boxes.
 
     Raises:
         UsageError: its task is none of the table's.
@@ -70,23 +72,42 @@ def list_columns(card: Card) -> list[tuple[str, pa.DataType]]:
         raise UsageError(
             f"{card.name} has task {str(card.task)!r}, which bulk scoring does not know; name others (--outputs)"
         )
-    types = TASKS[card.task].types(card)
-    return [(card.name + suffix, pa.list_(each) if card.region else each) for suffix, each in types.items()]
+    columns = [(card.name + suffix, kind) for suffix, kind in TASKS[card.task].types(card).items()]
+    looking = [column for each in list_looking(card, cards) for column in list_columns(each)]
+    if not looking:
+        return columns
+    (name, objects) = columns[0]
+    return [(name, pa.list_(pa.struct([*objects.value_type, ("attributes", pa.struct(looking))])))]
 
 
-def read_cells(card: Card, catalog: Catalog, tensors: Tensors, min_score: float | None) -> Row | None:
+def list_looking(detector: Card, cards: Iterable[Card]) -> list[Card]:
+    """The models that look at a detector's boxes."""
+    return [card for card in cards if card.region and card.region.of == detector.name]
+
+
+def read_cells(card: Card, cards: Sequence[Card], tensors: Tensors, min_score: float | None) -> Row | None:
     """The model's cells of a photo; None where the network gave NaN or infinity.
 
-    Of a model that looks at boxes: one cell per box that its detector's column has, null where it did not look.
+    A model that looks at boxes says in its column what it says about the largest, null without one.
     """
-    detector = catalog.cards[card.region.of] if card.region else None
-    if not all(is_finite(each, tensors) for each in (card, detector) if each):
+    used = [card, *(each for each in cards if card.region and each.name == card.region.of)]
+    if not all(is_finite(each, tensors) for each in used):
         return None
-    names, task = [name for name, _ in list_columns(card)], TASKS[card.task]
-    looked = cast(Any, read_result(card, tensors))
-    if detector is None:
-        return dict(zip(names, task.cells(looked, min_score), strict=True))
-    boxes = cast(Detections, read_result(detector, tensors))
-    results = [looked[box.index] if box.index < len(looked) else None for box in boxes.keep(min_score)]
-    rows = [(None,) * len(names) if result is None else task.cells(result, min_score) for result in results]
-    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    cells = fill(card, read_main(card, tensors, cards), min_score)
+    for each in list_looking(card, cards):
+        looked = cast("list[Any]", read_result(each, tensors)) if is_finite(each, tensors) else []
+        kept = cast(Detections, read_result(card, tensors)).keep(min_score)
+        for cell, box in zip(cells[card.name], kept, strict=True):
+            result = looked[box.index] if box.index < len(looked) else None
+            cell.setdefault("attributes", {}).update(fill(each, result, min_score))
+    return cells
+
+
+def fill(card: Card, result: Result | None, min_score: float | None) -> Row:
+    """The model's columns with what it says; nulls where it says nothing."""
+    names = [name for name, _ in list_columns(card)]
+    return (
+        dict.fromkeys(names)
+        if result is None
+        else dict(zip(names, TASKS[card.task].cells(result, min_score), strict=True))
+    )

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from contract.pixels import load_module
-from export.entry import ROOT
+from export.entry import ROOT, Accelerator
 from export.errors import CheckpointError
 from export.manifest import load_manifest
 from export.parity import SAMPLE
@@ -94,7 +94,8 @@ def test_what_it_does_not_run_is_named():
 
 
 def test_export_refuses_an_accelerator_that_does_not_run_the_network():
-    (model,) = [model for model in load_manifest().models if model.accelerator == "openvino"]
+    (model,) = load_manifest().select(["objects"])
+    model = model.model_copy(update={"accelerator": Accelerator.OPENVINO})
     with pytest.raises(CheckpointError, match=r"OpenVINO does not run objects: .*Inverse.*; leave accelerator out"):
         open_served(make_unknown(), model)
 
@@ -111,5 +112,4 @@ def test_bundled_networks_answer_as_by_onnx_runtime(model):
     images = np.stack([np.roll(load_pixels(SAMPLE.read_bytes(), model), shift, axis=1) for shift in (0, 9, 30)])
     expected = open_session(path.read_bytes()).run(None, {"IMAGES": images})
     for one, other in zip(expected, OpenVinoNetwork(path).run(None, {"IMAGES": images}), strict=True):
-        seen = one[..., 4] > 0.05 if model.name == "objects" else ...  # unlikely boxes may change places
-        np.testing.assert_allclose(other[seen], one[seen], rtol=1e-4, atol=1e-3)
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=2e-3)

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from contract.answer import Classification, Detections
-from contract.card import Card, Catalog, Region
+from contract.card import Card, Region
 from contract.failure import BadPhoto, Unavailable
 from contract.tasks import IMAGE_SIZE, NO_REGION, Task
 from scoring.answers import describe_answer
@@ -53,7 +53,7 @@ TENSORS = {
 
 
 def describe(tensors=TENSORS, cards=CARDS, min_score=None):
-    return describe_answer(tensors, cards, Catalog(CARDS), min_score)
+    return describe_answer(tensors, cards, min_score)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,6 @@ def describe(tensors=TENSORS, cards=CARDS, min_score=None):
         (SMILE, [("smile", F32)], {"smile": 0.75}),
         (TEXT, [("text", pa.string()), ("text_score", F32)], {"text": "a dog", "text_score": -2.5}),
         (LIKENESS, [("likeness", pa.list_(F32, 2))], {"likeness": [0.5, -0.5]}),
-        (MOOD, [("mood", pa.list_(F32))], {"mood": [0.75, None]}),
-        (FACE, [("face", pa.list_(pa.list_(F32, 2)))], {"face": [[1, 2], None]}),
         (THINGS, [("things", pa.list_(OBJECT))], {"things": [
             {"label": "dog", "score": 0.75, "x": 1, "y": 2, "width": 3, "height": 6},
             {"label": "cat", "score": 0.5, "x": 0, "y": 0, "width": 2, "height": 2}]}),
@@ -74,10 +72,26 @@ def test_columns_and_cells_of_a_task(card, columns, cells):
     assert describe(cards=[card]) == {"width": 64, "height": 48} | cells
 
 
+def test_photo_has_what_is_said_about_its_largest_box():
+    assert list_columns(MOOD) == [("mood", F32)]
+    assert list_columns(FACE) == [("face", pa.list_(F32, 2))]
+    row = describe()
+    assert (row["mood"], row["face"]) == (0.75, [1, 2])
+    nowhere = np.full((1, 2), NO_REGION, np.float32)
+    row = describe(TENSORS | {"mood": nowhere, "face": nowhere})
+    assert (row["mood"], row["face"]) == (None, None)
+
+
 @pytest.mark.parametrize(("min_score", "count"), [(None, 2), (0.2, 3), (0.6, 1), (0.9, 0)])
-def test_cells_of_boxes_stand_beside_the_boxes(min_score, count):
-    row = describe(min_score=min_score)
-    assert [len(row[name]) for name in ("things", "mood", "face")] == [count] * 3
+def test_each_box_has_what_is_said_about_it(min_score, count):
+    attributes = [each["attributes"] for each in describe(min_score=min_score)["things"]]
+    said = {"mood": 0.75, "face": [1, 2]}
+    assert attributes == [said, {"mood": None, "face": None}, {"mood": None, "face": None}][:count]
+    schema = make_schema(CARDS, pa.schema([]))
+    assert schema.field("things").type.value_type.field("attributes").type == pa.struct(
+        [("mood", F32), ("face", pa.list_(F32, 2))]
+    )
+    pa.Table.from_pylist([describe() | {"source": "a", "models": []}], schema=schema)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -89,6 +103,9 @@ def test_no_number_is_null_with_an_error(output, value):
     name = output.partition("_")[0]
     assert row.pop("error") == f"model: {name} gave NaN or infinity"
     lost = (name, "mood", "face") if name == "things" else (name,)
+    if name == "mood":
+        for box in good["things"]:
+            box["attributes"]["mood"] = None
     assert row == {column: cell for column, cell in good.items() if not column.startswith(lost)}
 
 
@@ -193,9 +210,9 @@ def test_several_models_of_every_task(many, tmp_path):
     assert isinstance(results["colour"], Classification)
     assert row["colour"] == pytest.approx(results["colour"].positive)
     assert row["likeness"] == pytest.approx(results["likeness"].values.tolist())
-    looked = [each and each.positive for each in results["close"]]
-    assert row["close"][: len(looked)] == pytest.approx(looked)
-    assert len(row["close"]) == len(row["bright"])
+    for box, each in zip(row["bright"], results["close"], strict=False):
+        assert box["attributes"]["close"] == (each and pytest.approx(each.positive))
+    assert row["close"] in [box["attributes"]["close"] for box in row["bright"]]
 
 
 def test_a_model_that_is_no_default_is_asked_for_by_name(many, tmp_path):
@@ -203,9 +220,10 @@ def test_a_model_that_is_no_default_is_asked_for_by_name(many, tmp_path):
     out = tmp_path / "out"
     assert score(tmp_path / "a.png", "--out", out, "--endpoint", many, "--outputs", "parts", "likeness") == 0
     schema = parquet.read_schema(out / "part-000000.parquet")
-    assert schema.field("parts").type == pa.list_(pa.list_(F32, 3))
+    assert schema.field("parts").type == pa.list_(F32, 3)
     assert schema.field("likeness").type == pa.list_(F32, 3)
-    assert "bright" not in schema.names
+    assert "bright" in schema.names  # at whose boxes it looks
+    assert "again" not in schema.names
     assert len(pd.read_parquet(out)) == 1
 
 

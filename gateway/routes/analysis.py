@@ -3,10 +3,10 @@
 from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint
 
-from contract.answer import Classification
+from contract.answer import Classification, read_main
 from contract.card import Card
 from contract.tasks import Task
-from gateway.answers import add_detectors, describe_photo, list_found, positive_probability, read_main
+from gateway.answers import describe_photo, list_found, positive_probability
 from gateway.documents import BODY, SECURITY, problems_of
 from gateway.drawing import FORMATS, annotate
 from gateway.inference import infer
@@ -36,7 +36,7 @@ def classify() -> dict[str, float]:
     upload = receive()[0]
     catalog = services().triton.catalog()
     classifiers = [card for card in catalog.select() if card.task is Task.CLASSIFICATION]
-    cards = add_detectors(classifiers, catalog)
+    cards = catalog.with_detectors(classifiers)
     (row,) = infer([upload], cards)
     if isinstance(row, Problem):
         raise row
@@ -63,7 +63,7 @@ def analyze(query: Selection) -> dict:
 def analyze_with(path: ModelPath, query: Filters) -> dict:
     """What one model sees in each photo"""
     cards = [find_card(path.name)]
-    return answer(receive(), add_detectors(cards, services().triton.catalog()), query)
+    return answer(receive(), services().triton.catalog().with_detectors(cards), query)
 
 
 @blueprint.post(
