@@ -44,20 +44,29 @@ def test_analyze_answers_with_everything(gateway_url, sample_photo):
     status, _, body = send(f"{gateway_url}/v1/analyze", ("sample.jpg", sample_photo))
     assert status == 200
     (image,) = body["images"]
-    assert set(image) == {"filename", "width", "height", "attributes", "caption", "objects"}
+    assert set(image) == {"filename", "width", "height", "attributes", "caption", "objects", "faces"}
     assert (image["filename"], image["width"], image["height"]) == ("sample.jpg", 512, 512)
     smiling = image["attributes"]["smiling"]
     assert set(smiling["probabilities"]) == {"not smiling", "smiling"}
     assert smiling["probability"] == smiling["probabilities"][smiling["label"]]
     assert image["caption"]["text"]
-    assert set(body["models"]) == {"smiling", "sunglasses", "caption", "objects"}
+    assert set(body["models"]) == {"smiling", "sunglasses", "caption", "objects", "faces"}
+
+
+def test_a_photo_without_a_face_has_no_attributes(gateway_url):
+    _, _, body = send(f"{gateway_url}/v1/analyze?features=smiling", ("a.png", encode(gradient())))
+    (image,) = body["images"]
+    assert image["faces"] == []
+    assert image["attributes"] == {"smiling": None}
+    _, _, classic = send(f"{gateway_url}/", ("a.png", encode(gradient())))
+    assert set(classic.values()) == {0.0}
 
 
 def test_features_select(gateway_url, sample_photo):
     _, _, body = send(f"{gateway_url}/v1/analyze?features=caption,smiling", ("a.jpg", sample_photo))
-    assert set(body["images"][0]) == {"filename", "width", "height", "attributes", "caption"}
+    assert set(body["images"][0]) == {"filename", "width", "height", "attributes", "caption", "faces"}
     assert set(body["images"][0]["attributes"]) == {"smiling"}
-    assert set(body["models"]) == {"smiling", "caption"}
+    assert set(body["models"]) == {"smiling", "caption", "faces"}  # smiling looks at faces
 
 
 @pytest.mark.parametrize(
@@ -119,7 +128,7 @@ def test_models_are_described(gateway_url):
     _, _, body = fetch(f"{gateway_url}/v1/models")
     smiling = next(model for model in body["models"] if model["name"] == "smiling")
     assert smiling["labels"] == ["not smiling", "smiling"]
-    assert smiling["geometry"] == {"mode": "stretch", "width": 128, "height": 128}
+    assert smiling["geometry"] == {"mode": "stretch", "width": 64, "height": 64}
     assert smiling["checksum"].startswith("sha256:")
 
 
