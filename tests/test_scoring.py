@@ -185,7 +185,7 @@ def test_endpoint_that_dies_is_left_out_and_taken_back(triton_url, tmp_path):
     [
         (["no-such-folder"], "there is no no-such-folder; a source is a photo, folder, glob"),
         (["no-such-*.jpg"], "no-such-*.jpg holds no photo"),
-        (["README.md", "--outputs", "hat"], "no model 'hat'; there are caption, objects, smiling, sunglasses"),
+        (["README.md", "--outputs", "hat"], "no model 'hat'; there are caption, embedding, faces, objects, smiling, sunglasses"),
         (["README.md", "--endpoint", "localhost"], "--endpoint takes host:port"),
         (["nothing://bucket/folder"], "nothing://bucket/folder"),
         (["photos.tar.gz"], "only an uncompressed .tar"),
@@ -220,14 +220,14 @@ def test_readme_explains_every_flag():
 
 def test_models_that_change_during_a_run_end_it(triton_url, tmp_path):
     client = RetryingClient(triton_url, 10.0, 10.0)
-    cards = [replace(card, checksum="sha256:of-another-network") for card in client.describe().select(["smiling"])]
+    cards = [replace(card, checksum="sha256:of-another-network") for card in client.describe().select(["objects"])]
     client.close()
     nothing = pa.schema([])
     sources = Sources((str(write_photos(tmp_path / "photos", 1)[0]),))
     job = Job(sources, str(tmp_path / "out"), endpoint=triton_url)
     with (
         Scorer(job, Catalog(cards, 8), nothing) as scorer,
-        pytest.raises(ModelsChanged, match="smiling: 1 sha256:of-another-network → 1 sha256:"),
+        pytest.raises(ModelsChanged, match="objects: 1 sha256:of-another-network → 1 sha256:"),
     ):
         scorer.finish(scorer.start(next(cut(sources.rows(nothing)))))
     assert list_parts(tmp_path / "out") == {}
