@@ -116,7 +116,7 @@ def test_precision_needs_pictures(tmp_path, capsys):
 
 
 def test_objects_count_once_and_by_label():
-    from export.precision import _count_hits
+    from export.tasks.detection import _count_hits
 
     one = boxes.Detections(np.array([[0, 0, 10, 10], [50, 50, 60, 60]], np.float32), np.ones(2), np.array([0, 1]))
     moved = boxes.Detections(np.array([[1, 0, 11, 10], [0, 1, 10, 11]], np.float32), np.ones(2), np.array([0, 0]))
