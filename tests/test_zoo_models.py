@@ -12,6 +12,7 @@ import torch
 from zoo import CHECKPOINTS
 from zoo.caption.beam import search
 from zoo.caption.network import CaptionNetwork
+from zoo.caption.train import Course
 from zoo.caption.vocabulary import END, START, create_vocabulary
 from zoo.embedding import create_network as create_embedding
 from zoo.faces.augmentation import augment
@@ -121,6 +122,23 @@ def test_beam_search_ends_with_end_tokens():
     assert tokens.shape == (2, 6)
     assert (tokens[:, -1] == end).all()
     assert not torch.isin(tokens, torch.tensor([0, start, 3])).any()
+
+
+@pytest.mark.parametrize("lesson", ["learn", "reward"])
+def test_a_step_of_training_changes_the_decoder(lesson):
+    torch.manual_seed(0)
+    captions = {"a.jpg": [["a", "dog", "runs"], ["a", "dog"]], "b.jpg": [["a", "man", "runs"], ["a", "man", "jumps"]]}
+    vocabulary = create_vocabulary((words for known in captions.values() for words in known), least=1)
+    maps = {photo: torch.rand(2, 160, 7, 7).half() for photo in captions}
+    network = CaptionNetwork(vocabulary)
+    network.encoder.eval()
+    course = Course(network, vocabulary, maps, captions)
+    course.set_rates(epochs=1.5)
+    before = network.word.weight.detach().clone()
+    (value,) = getattr(course, lesson)(list(captions)).values()
+    assert np.isfinite(value)
+    assert not torch.equal(network.word.weight, before)
+    assert 0 <= course.validate(list(captions))["BLEU-4"] <= 1
 
 
 def test_vocabulary_has_the_commonest_words_first():
