@@ -12,24 +12,26 @@ import torch
 from zoo import CHECKPOINTS
 from zoo.caption.beam import search
 from zoo.caption.network import CaptionNetwork
+from zoo.caption.train import Course
 from zoo.caption.vocabulary import END, START, create_vocabulary
 from zoo.embedding import create_network as create_embedding
 from zoo.faces.augmentation import augment
 from zoo.faces.convert import mirror
 from zoo.faces.crops import Detector, read_rgb, resize
+from zoo.faces.dataset import MARGIN, SIDE, close_up
 from zoo.mobilenet import MEAN, STD, halve
-from zoo.sunglasses.network import SIDE as SUNGLASSES_SIDE
 from zoo.sunglasses.network import create_network as create_sunglasses
 from zoo.tfjs import load_graph
 
+SMILING_MARGIN, SUNGLASSES_MARGIN = 0.15, 0.25  # as in models.toml
 SAMPLE = Path(__file__).parents[1] / "examples" / "sample.jpg"  # an astronaut who smiles
 
 
 @pytest.fixture(scope="module")
-def close_up():
-    """UINT8 [96,96,3]: the sample's largest face, as the service cuts it out."""
+def face():
+    """UINT8 [160,160,3]: the sample's largest face, as training stores it."""
     pixels, detector = read_rgb(SAMPLE), Detector()
-    return detector.cut(pixels, detector.find(pixels)[0], margin=0.25, side=96)
+    return detector.cut(pixels, detector.find(pixels)[0], MARGIN, SIDE)
 
 
 def normalise(pixels, side):
@@ -63,19 +65,19 @@ def test_anchors_mirrored_twice_are_themselves():
     np.testing.assert_array_equal(mirror()[mirror()], np.arange(896))
 
 
-def test_the_sample_smiles(close_up):
-    keras = pytest.importorskip("export.frameworks.keras").keras
+def test_the_sample_smiles(face):
+    from export.frameworks.keras import keras
+
     network = keras.models.load_model(CHECKPOINTS / "smiling.h5", compile=False)
-    _, _, width, _ = network.input_shape
-    image = torch.from_numpy(resize(close_up, width)).permute(2, 0, 1)[None] / 255
-    grey = torch.einsum("nchw,c->nhw", image, torch.tensor([0.299, 0.587, 0.114]))[..., None]
-    assert float(network(grey, training=False)) > 0.8
+    grey = resize(close_up(face, SMILING_MARGIN), 64) @ np.float32([0.299, 0.587, 0.114])
+    images = torch.from_numpy(grey[None, ..., None] / 127.5 - 1)
+    assert float(network(images, training=False)) > 0.8
 
 
-def test_the_sample_wears_no_sunglasses(close_up):
+def test_the_sample_wears_no_sunglasses(face):
     network = create_sunglasses()
     network.load_state_dict(torch.load(CHECKPOINTS / "sunglasses.pt", weights_only=True))
-    assert network.eval()(normalise(close_up, SUNGLASSES_SIDE)).sigmoid().item() < 0.2
+    assert network.eval()(normalise(close_up(face, SUNGLASSES_MARGIN), 64)).sigmoid().item() < 0.2
 
 
 def test_the_embedding_knows_a_photo_that_was_cropped():
@@ -120,6 +122,23 @@ def test_beam_search_ends_with_end_tokens():
     assert tokens.shape == (2, 6)
     assert (tokens[:, -1] == end).all()
     assert not torch.isin(tokens, torch.tensor([0, start, 3])).any()
+
+
+@pytest.mark.parametrize("lesson", ["learn", "reward"])
+def test_a_step_of_training_changes_the_decoder(lesson):
+    torch.manual_seed(0)
+    captions = {"a.jpg": [["a", "dog", "runs"], ["a", "dog"]], "b.jpg": [["a", "man", "runs"], ["a", "man", "jumps"]]}
+    vocabulary = create_vocabulary((words for known in captions.values() for words in known), least=1)
+    maps = {photo: torch.rand(2, 160, 7, 7).half() for photo in captions}
+    network = CaptionNetwork(vocabulary)
+    network.encoder.eval()
+    course = Course(network, vocabulary, maps, captions)
+    course.set_rates(epochs=1.5)
+    before = network.word.weight.detach().clone()
+    (value,) = getattr(course, lesson)(list(captions)).values()
+    assert np.isfinite(value)
+    assert not torch.equal(network.word.weight, before)
+    assert 0 <= course.validate(list(captions))["BLEU-4"] <= 1
 
 
 def test_vocabulary_has_the_commonest_words_first():

@@ -31,10 +31,10 @@ FROZEN = 15  # layers of the encoder that stay as they are; what they give is co
 LEAST = 8  # times that a word must occur in the training captions
 LONGEST = 16  # words of a caption that is learned; longer ones are few, and slow
 LENGTH = 20  # tokens of a sentence that is sampled, its end included
-EPOCHS, REWARDED_EPOCHS = 4, 1
+EPOCHS, REWARDED_EPOCHS = 12, 5
 BATCH = 40  # photos, each with all its captions
 SAMPLES = 5  # sentences per photo that are rewarded
-RATE, ENCODER_RATE, REWARDED_RATE = 3e-3, 0.0, 1e-4
+RATE, ENCODER_RATE, REWARDED_RATE = 3e-3, 1e-4, 1e-4
 SMOOTHING = 0.1
 AVERAGE = 0.98
 

@@ -11,8 +11,6 @@ from zoo.faces.crops import Detector, read_rgb
 from zoo.flickr8k import is_aside, read_captions
 
 MARGIN, SIDE = 0.75, 160  # of the stored squares, which leave room to move in
-CLOSE = 0.25  # margin of what the networks see: `region.margin` of their entries
-SHARE = (1 + 2 * CLOSE) / (1 + 2 * MARGIN)  # of a stored square's side
 MOST = 4  # faces of a photo
 LEAST = 20  # pixels of a face's side in Flickr8k; smaller ones show nothing
 
@@ -74,7 +72,12 @@ def find_faces(photos: list[Photo]) -> list[Face]:
     return faces
 
 
-def close_up(pixels: np.ndarray, margin: float = CLOSE) -> np.ndarray:
+def middle(margin: float) -> float:
+    """The share of a stored square's side that a close-up with another margin has."""
+    return (1 + 2 * margin) / (1 + 2 * MARGIN)
+
+
+def close_up(pixels: np.ndarray, margin: float) -> np.ndarray:
     """The middle of a stored square, as if cut out with another margin."""
-    edge = round(SIDE * (1 - (1 + 2 * margin) / (1 + 2 * MARGIN)) / 2)
+    edge = round(SIDE * (1 - middle(margin)) / 2)
     return pixels[edge : SIDE - edge, edge : SIDE - edge]

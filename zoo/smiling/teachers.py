@@ -6,6 +6,7 @@ All take a close-up, UINT8 [N,S,S,3] RGB, and give FP32 [N] in [0,1].
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
@@ -15,6 +16,10 @@ from zoo.graph import Graph
 from zoo.tfjs import load_graph, read_weights
 
 GREY = np.float32([0.299, 0.587, 0.114])
+EMOTIONS, HAPPY = 7, 3  # of FER-2013, in the order of `human` and `fer`
+
+if TYPE_CHECKING:
+    import keras
 
 Teacher = Callable[[np.ndarray], np.ndarray]
 
@@ -25,20 +30,25 @@ def load_teachers(human: Path, face_api: Path, fer: Path) -> list[Teacher]:
 
 
 def load_human(path: Path) -> Teacher:
-    """64x64 grey in [-1,1]; happy is the fourth of seven."""
+    """64x64 grey in [-1,1]."""
     graph, outputs = load_graph(path)
     (output,) = outputs
     session = open_session(graph.finish(output, "probabilities", [7]).SerializeToString())
-    return lambda faces: run(session, grey(faces, 64)[:, None] / 127.5 - 1)[:, 3]
+    return lambda faces: run(session, grey(faces, 64)[:, None] / 127.5 - 1)[:, HAPPY]
 
 
 def load_fer(path: Path) -> Teacher:
-    """mini_XCEPTION of FER-2013: 64x64 grey in [-1,1]; happy is the fourth of seven."""
+    """mini_XCEPTION of FER-2013: 64x64 grey in [-1,1]."""
+    network = read_keras(path)
+    return lambda faces: network.predict(grey(faces, 64)[..., None] / 127.5 - 1, batch_size=64, verbose=0)[:, HAPPY]
+
+
+def read_keras(path: Path) -> "keras.Model":
+    """A checkpoint of Keras 2, as export reads it."""
     from export.frameworks.keras import keras, readable
 
     with readable(path) as copy:
-        network = keras.saving.load_model(copy, compile=False)
-    return lambda faces: network.predict(grey(faces, 64)[..., None] / 127.5 - 1, batch_size=64, verbose=0)[:, 3]
+        return keras.saving.load_model(copy, compile=False)
 
 
 def load_face_api(path: Path) -> Teacher:

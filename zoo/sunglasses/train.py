@@ -17,13 +17,14 @@ from tqdm import tqdm
 from zoo import CHECKPOINTS
 from zoo.faces.augmentation import augment
 from zoo.faces.crops import resize
-from zoo.faces.dataset import SHARE, Face, close_up, find_faces, read_cmu, read_flickr8k
+from zoo.faces.dataset import Face, close_up, find_faces, middle, read_cmu, read_flickr8k
 from zoo.faces.targets import calibrate
 from zoo.mobilenet import MEAN, STD, halve, load_features
 from zoo.sunglasses.network import LAYERS, SIDE, SunglassesNetwork
 
 DARK, CLEAR = ("sunglass", "shades"), ("glasses", "eyeglasses", "spectacles")  # beginnings of words in captions
-MARGIN = 0.1  # of what the teacher sees
+MARGIN = 0.25  # around a face's box: `region.margin` of the entry
+TAUGHT_MARGIN = 0.1  # of what the teacher sees
 STEPS, BATCH = 1200, 32
 RATE, AVERAGE = 5e-4, 0.99
 CERTAIN = 0.98  # that a label of CMU is right
@@ -66,7 +67,7 @@ def ask(faces: list[Face], teacher: Path) -> np.ndarray:
     session = onnxruntime.InferenceSession(teacher)
     answers = []
     for face in tqdm(faces, desc="teacher"):
-        close = resize(close_up(face.pixels, MARGIN), 112)
+        close = resize(close_up(face.pixels, TAUGHT_MARGIN), 112)
         images = np.stack([close, close[:, ::-1]]).transpose(0, 3, 1, 2).astype(np.float32)
         answers.append(session.run(None, {session.get_inputs()[0].name: images})[0].mean(axis=0))
     return np.stack(answers)
@@ -86,7 +87,7 @@ def train(network: SunglassesNetwork, faces: list[Face], targets: torch.Tensor) 
     progress = tqdm(range(STEPS), desc="sunglasses")
     for _ in progress:
         chosen = torch.multinomial(chances, BATCH)
-        logits = network((augment(pixels[chosen], SHARE, SIDE) - mean) / std)
+        logits = network((augment(pixels[chosen], middle(MARGIN), SIDE) - mean) / std)
         loss = binary_cross_entropy_with_logits(logits[:, 0], targets[chosen])
         optimizer.zero_grad()
         loss.backward()
