@@ -185,7 +185,10 @@ def test_endpoint_that_dies_is_left_out_and_taken_back(triton_url, tmp_path):
     [
         (["no-such-folder"], "there is no no-such-folder; a source is a photo, folder, glob"),
         (["no-such-*.jpg"], "no-such-*.jpg holds no photo"),
-        (["README.md", "--outputs", "hat"], "no model 'hat'; there are caption, embedding, faces, objects, smiling, sunglasses"),
+        (
+            ["README.md", "--outputs", "hat"],
+            "no model 'hat'; there are caption, embedding, faces, objects, smiling, sunglasses",
+        ),
         (["README.md", "--endpoint", "localhost"], "--endpoint takes host:port"),
         (["nothing://bucket/folder"], "nothing://bucket/folder"),
         (["photos.tar.gz"], "only an uncompressed .tar"),
