@@ -282,3 +282,22 @@ checkpoint = "bright.onnx"
 labels = ["bright"]
 geometry = {{ mode = "stretch", width = 32, height = 32 }}
 """
+
+
+LOOKING = 'region = { of = "bright", margin = 0.1, most = 3, min_score = 0.01 }'
+
+
+def write_many(folder: Path) -> Path:
+    """A manifest with several models of every task; `close` and `parts` look at the boxes of `bright`."""
+    tell, colour = caption_entry(folder), torch_entry(folder)
+    return write_manifest(
+        folder,
+        bright_entry(folder),
+        bright_entry(folder, "again"),
+        tell,
+        tell.replace("models.tell", "models.short").replace("max_length = 9", "max_length = 2"),
+        colour,
+        colour.replace("models.colour", "models.close") + LOOKING,
+        embedding_entry(folder, "likeness", "normalise = true"),
+        embedding_entry(folder, "parts", "default = false", LOOKING),
+    )

@@ -15,26 +15,13 @@ from tests.pictures import encode, gradient
 from tests.serving_process import serve_exported
 from tests.test_export import run
 
-LOOKING = 'region = { of = "bright", margin = 0.1, most = 3, min_score = 0.01 }'
 BLACK = encode(Image.new("RGB", (80, 50)))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("many")
-    tell = checkpoints.caption_entry(folder)
-    colour = checkpoints.torch_entry(folder)
-    checkpoints.write_manifest(
-        folder,
-        checkpoints.bright_entry(folder),
-        checkpoints.bright_entry(folder, "again"),
-        tell,
-        tell.replace("models.tell", "models.short").replace("max_length = 9", "max_length = 2"),
-        colour,
-        colour.replace("models.colour", "models.close") + LOOKING,
-        checkpoints.embedding_entry(folder, "likeness", "normalise = true"),
-        checkpoints.embedding_entry(folder, "parts", "default = false", LOOKING),
-    )
+    checkpoints.write_many(folder)
     assert run(folder) == 0
     return folder
 

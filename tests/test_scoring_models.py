@@ -170,25 +170,11 @@ def test_unknown_task_is_refused_by_name(monkeypatch):
         make_schema([LIKENESS], pa.schema([]))
 
 
-LOOKING = 'region = { of = "bright", margin = 0.1, most = 3, min_score = 0.01 }'
-
-
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
     """A service with several models of every task."""
     folder = tmp_path_factory.mktemp("many")
-    colour, tell = checkpoints.torch_entry(folder), checkpoints.caption_entry(folder)
-    checkpoints.write_manifest(
-        folder,
-        checkpoints.bright_entry(folder),
-        checkpoints.bright_entry(folder, "again"),
-        tell,
-        tell.replace("models.tell", "models.short").replace("max_length = 9", "max_length = 2"),
-        colour,
-        colour.replace("models.colour", "models.close") + LOOKING,
-        checkpoints.embedding_entry(folder, "likeness", "normalise = true"),
-        checkpoints.embedding_entry(folder, "parts", "default = false", LOOKING),
-    )
+    checkpoints.write_many(folder)
     assert run(folder) == 0
     with serve_exported(folder) as serving:
         yield serving.urls["Triton gRPC"]
