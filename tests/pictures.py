@@ -30,9 +30,9 @@ def store(upright: Image.Image, orientation: int) -> Image.Image:
     return upright.transpose(STORING[orientation]) if orientation in STORING else upright
 
 
-def encode(image: Image.Image, format: str = "PNG", **options) -> bytes:
+def encode(image: Image.Image, container: str = "PNG", **options) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, format, **options)
+    image.save(buffer, container, **options)
     return buffer.getvalue()
 
 

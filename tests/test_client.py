@@ -36,10 +36,10 @@ def test_one_photo_in_every_form(client):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "MPO"])
-def test_an_opened_picture_is_seen_as_its_file_is(format, orientation):
+@pytest.mark.parametrize("container", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "MPO"])
+def test_an_opened_picture_is_seen_as_its_file_is(container, orientation):
     stored, tags = store(gradient(80, 48), orientation), exif(short(0x0112, orientation))
-    data = encode(stored, format, exif=tags)
+    data = encode(stored, container, exif=tags)
     opened = Image.open(io.BytesIO(data))
     sent = picture.open_upright(read_photo(opened), 10_000)
     assert sent.size == (80, 48)

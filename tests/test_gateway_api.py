@@ -116,12 +116,12 @@ def test_labels_keep_classes(client, sample_photo):
     assert "person" in problem.json["detail"]
 
 
-@pytest.mark.parametrize(("accept", "format"), [("image/png", "PNG"), ("image/jpeg", "JPEG"), ("*/*", "JPEG")])
-def test_annotated_picture_differs_where_something_is_drawn(client, sample_photo, accept, format):
+@pytest.mark.parametrize(("accept", "container"), [("image/png", "PNG"), ("image/jpeg", "JPEG"), ("*/*", "JPEG")])
+def test_annotated_picture_differs_where_something_is_drawn(client, sample_photo, accept, container):
     answer = client.post("/v1/annotate", headers={"Accept": accept}, **multipart(("a.jpg", sample_photo)))
     assert answer.status_code == 200
     drawn = Image.open(io.BytesIO(answer.data))
-    assert (drawn.format, drawn.size) == (format, (512, 512))
+    assert (drawn.format, drawn.size) == (container, (512, 512))
     bottom = drawn.convert("RGB").getpixel((3, 508))
     assert max(bottom) < 60  # the patch behind the caption
     assert "drawing;dur=" in answer.headers["Server-Timing"]

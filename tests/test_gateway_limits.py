@@ -37,11 +37,11 @@ def post(client, path="/v1/analyze", photos=1, **options):
 
 
 def test_every_setting_is_documented_where_users_read():
-    help = subprocess.run([sys.executable, "-m", "gateway", "--help"], cwd=ROOT, capture_output=True, text=True)
+    described = subprocess.run([sys.executable, "-m", "gateway", "--help"], cwd=ROOT, capture_output=True, text=True)
     table = (ROOT / "gateway" / "README.md").read_text()
     for name, default, description in list_settings():
         assert description, name
-        assert name in help.stdout
+        assert name in described.stdout
         assert f"| `{name}` | {default and f'`{default}`'} | {description} |" in table
 
 

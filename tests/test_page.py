@@ -255,14 +255,14 @@ def test_a_format_that_the_browser_cannot_show(page, tmp_path):
     wait(page, lambda: page.execute_script(width) == 96)
 
 
-@pytest.mark.parametrize("format", ["WEBP", "TIFF", "JPEG"])
-def test_a_photo_is_upright_under_its_boxes(page, tmp_path, format):
+@pytest.mark.parametrize("container", ["WEBP", "TIFF", "JPEG"])
+def test_a_photo_is_upright_under_its_boxes(page, tmp_path, container):
     """Browsers leave out the orientation of some formats."""
     exif = Image.Exif()
     exif[0x0112] = 6
     photo = tmp_path / "turned"
-    photo.write_bytes(encode(gradient(96, 64), format, exif=exif))
-    choose(page, photo.rename(tmp_path / f"turned.{format.lower()}"))
+    photo.write_bytes(encode(gradient(96, 64), container, exif=exif))
+    choose(page, photo.rename(tmp_path / f"turned.{container.lower()}"))
     wait_for_status(page, "1 of 1 photo analysed")
     size = "const image = document.querySelector('article img'); return [image.naturalWidth, image.naturalHeight]"
     wait(page, lambda: page.execute_script(size) == [64, 96])

@@ -36,8 +36,8 @@ def noise(width: int, height: int) -> Image.Image:
     return Image.fromarray(values)
 
 
-def fit(photo: Image.Image, geometry: Geometry, format: str = "PNG", **options) -> np.ndarray:
-    return picture.decode(encode(photo, format, **options), [geometry], 10**8).fit(geometry)
+def fit(photo: Image.Image, geometry: Geometry, container: str = "PNG", **options) -> np.ndarray:
+    return picture.decode(encode(photo, container, **options), [geometry], 10**8).fit(geometry)
 
 
 @pytest.mark.parametrize("resample", TORCHVISION)

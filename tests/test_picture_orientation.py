@@ -18,12 +18,12 @@ UPRIGHT = gradient(80, 48)
 XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description {}/></x:xmpmeta>'
 
 
-def by_exif(stored, orientation, format, **options):
-    return encode(stored, format, exif=exif(short(ORIENTATION, orientation)), **options)
+def by_exif(stored, orientation, container, **options):
+    return encode(stored, container, exif=exif(short(ORIENTATION, orientation)), **options)
 
 
-def by_xmp(stored, orientation, format, **options):
-    return encode(stored, format, xmp=XMP.format(f'tiff:Orientation="{orientation}"').encode(), **options)
+def by_xmp(stored, orientation, container, **options):
+    return encode(stored, container, xmp=XMP.format(f'tiff:Orientation="{orientation}"').encode(), **options)
 
 
 def by_png_xmp(stored, orientation):
@@ -161,10 +161,10 @@ def tiff_with(*entries: tuple[int, bytes]) -> bytes:
     return directory(*sorted([*needed, *entries]), behind=grey.tobytes())
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("container", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("odd", ODD_TAGS)
-def test_an_odd_tag_does_not_cost_the_photo(format, odd):
-    data = encode(store(UPRIGHT, 6), format, exif=exif(*ODD_TAGS[odd]))
+def test_an_odd_tag_does_not_cost_the_photo(container, odd):
+    data = encode(store(UPRIGHT, 6), container, exif=exif(*ODD_TAGS[odd]))
     assert difference(picture.open_upright(data, 10_000), UPRIGHT) < 4
 
 
@@ -183,10 +183,10 @@ def test_an_odd_tag_does_not_cost_a_tiff(odd):
     assert difference(found.pixels, UPRIGHT.convert("L").convert("RGB")) < 4
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("container", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("odd", NO_ORIENTATION)
-def test_without_an_orientation_a_photo_is_as_stored(format, odd):
-    data = encode(UPRIGHT, format, exif=NO_ORIENTATION[odd])
+def test_without_an_orientation_a_photo_is_as_stored(container, odd):
+    data = encode(UPRIGHT, container, exif=NO_ORIENTATION[odd])
     assert difference(picture.open_upright(data, 10_000), UPRIGHT) < 4
 
 

@@ -14,7 +14,7 @@ def read_vocabularies(path: Path) -> dict[str, list[str]]:
 def to_sentence(ids, vocabulary: list[str]) -> str:
     """Words of the ids INT32 [T] up to `<end>`, without the other special tokens."""
     sentence = ""
-    for token in (vocabulary[id] for id in ids):
+    for token in (vocabulary[number] for number in ids):
         if token == "<end>":
             break
         if token.startswith("<"):
