@@ -143,7 +143,7 @@ def test_pixels_hardly_depend_on_what_else_is_asked_for():
     data, small = (ROOT / "examples" / "sample.jpg").read_bytes(), picture.Geometry("stretch", 128, 128)
     alone = decode(data, small).fit(small)
     beside_a_larger_one = decode(data, small, picture.Geometry("letterbox", 640, 640)).fit(small)
-    assert np.abs(alone.astype(int) - beside_a_larger_one).mean() < 0.5
+    assert np.abs(alone.astype(int) - beside_a_larger_one).mean() < 1
 
 
 def test_the_decode_keeps_the_longer_side_that_is_asked_for():
