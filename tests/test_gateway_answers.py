@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from contract.answer import read_main
 from contract.card import Catalog
 from contract.failure import UnknownTask
 from contract.tasks import NO_REGION, Task
-from gateway.answers import TASKS, ObjectFilter, add_detectors, describe_photo, find_not_finite, list_found, read_main
+from gateway.answers import TASKS, ObjectFilter, describe_photo, find_not_finite, list_found
 from gateway.app import create_app
 from gateway.drawing import DRAWERS, Pen, draw_model
 from gateway.schemas import ImageAnswer
@@ -47,7 +48,7 @@ def test_no_box_to_look_at_is_null(rows):
 
 def test_a_model_with_a_region_brings_its_detector_along():
     catalog = Catalog(CARDS)
-    assert add_detectors(catalog.select(["glad"]), catalog) == [FACES, LOOKING]
+    assert catalog.with_detectors(catalog.select(["glad"])) == [FACES, LOOKING]
 
 
 def test_the_answer_of_every_task_fits_the_schema():

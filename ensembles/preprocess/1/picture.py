@@ -58,7 +58,7 @@ TURNED_BY_DECODER = ("TIFF", "HEIF")
 XMP_ORIENTATION = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|\s*>)\s*([1-8])""")
 AVIF_EXIF_ITEM = re.compile(rb"(infe.{8,10})Exif", re.DOTALL)
 HEIF_SIZE = re.compile(rb"ispe\0{4}(.{8})", re.DOTALL)  # ISO/IEC 23008-12, 6.5.3: width and height as coded
-# A reduced decode keeps at least this many times the pixels that a geometry needs, as Pillow's thumbnails do. With fewer,
+# A reduced decode keeps at least this many times the pixels that a geometry needs, as Pillow does. With fewer,
 # the decoder's coarse filter shows, and a network's answer depends on which others were asked along with it; with 3
 # small geometries would cost twice the time for less than 1 of 255.
 GAP = 2
