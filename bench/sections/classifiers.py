@@ -45,7 +45,9 @@ def write_repositories(folder: Path, count: int) -> list[str]:
     """The first bundled classifier under `count` names, with configs by the exporter's own code. Gives the names."""
     manifest = load_manifest()
     model = next(model for model in manifest.models if model.task is Task.CLASSIFICATION)
-    copies = [model.model_copy(update={"name": f"{model.name}_{number + 1}"}) for number in range(count)]
+    copies = [
+        model.model_copy(update={"name": f"{model.name}_{number + 1}", "region": None}) for number in range(count)
+    ]
     networks, ensembles = folder / NETWORKS.name, folder / "ensembles"
     shutil.copytree(NETWORKS.parent / "ensembles", ensembles)
     for copy in copies:
