@@ -234,12 +234,13 @@ def test_trusted_checkpoint_is_unpickled_and_needs_no_factory(tmp_path):
 
 
 def test_bundled_configs_are_what_export_writes(tmp_path):
+    from export.entry import STEPS
     from export.repository import ENSEMBLES, NETWORKS
 
     repository = Repository(NETWORKS, ENSEMBLES)
     paths = [*NETWORKS.glob("*/config.pbtxt"), *ENSEMBLES.glob("*/config.pbtxt")]
     before = {path: path.read_bytes() for path in paths}
     manifest = load_manifest()
-    assert len(before) == len(manifest.models) + 4
+    assert len(before) == len(manifest.models) + len(STEPS)
     repository.write_configs(manifest)
     assert {path: path.read_bytes() for path in before} == before

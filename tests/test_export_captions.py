@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from export.checkpoint import load_source
+from export.entry import Weights
 from export.graph import normalise, wrap
 from export.manifest import load_manifest
 from export.parity import SAMPLE, list_pictures
@@ -19,7 +20,7 @@ def pictures(request):
     (model,) = load_manifest().select(["caption"])
     sample = load_pixels(SAMPLE.read_bytes(), model)
     shared = request.getfixturevalue("shared_data") if request.param else None
-    paths = [*list_pictures(shared / "photos"), *list_pictures(shared / "faces")[::40]] if shared else []
+    paths = [*list_pictures(shared / "photos"), *list_pictures(shared / "faces")[::100]] if shared else []
     made = [np.roll(sample, 16 * index, axis=index % 2) // (1 + index % 3) for index in range(8)]
     return np.stack([load_pixels(path.read_bytes(), model) for path in paths] or made)
 
@@ -28,7 +29,8 @@ def pictures(request):
 @pytest.mark.parametrize("beam_width", [1, 3, 5])
 def test_captions_are_those_of_the_reference(pictures, beam_width):
     (model,) = load_manifest().select(["caption"])
-    model = model.model_copy(update={"decoding": model.decoding.model_copy(update={"beam_width": beam_width})})
+    decoding = model.decoding.model_copy(update={"beam_width": beam_width})
+    model = model.model_copy(update={"decoding": decoding, "weights": Weights.FP32})
     source = load_source(model)
     session = open_session(wrap(source, model).SerializeToString())
     expected_tokens, expected_scores = source.predict(normalise(pictures, model, source.layout))
