@@ -178,11 +178,11 @@ def create_photos(run: Run) -> None:
 
 
 def value_of_photo(run: Run, card: Card) -> str:
-    """SQL for what a model says of a photo: of one that looks at boxes, what it says of the best one, null without any.
+    """SQL for what a model says of a photo; null where it looks at boxes and there are none.
 
     A probability that is no number is no prediction.
     """
-    value = run.column(card.name) + ("[1]" if card.region and pa.types.is_list(run.types[card.name]) else "")
+    value = run.column(card.name)
     return finite(value) if card.task == Task.CLASSIFICATION else value
 
 

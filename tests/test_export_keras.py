@@ -64,7 +64,7 @@ def write_lambda(folder):
     import keras
 
     keras.Sequential([keras.Input((12, 20, 1)), keras.layers.Lambda(lambda pixels: pixels * 2), keras.layers.Flatten(),
-                      keras.layers.Dense(1)]).save(folder / "old.keras")  # fmt: skip
+                      keras.layers.Dense(1, activation="sigmoid")]).save(folder / "old.keras")  # fmt: skip
 
 
 def write_foreign_layer(folder):

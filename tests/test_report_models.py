@@ -137,16 +137,15 @@ def test_columns_that_differ_in_case_alone_are_two(tmp_path):
     assert float(tables["persons"][0]["mean_outcome"]) == pytest.approx(np.mean(likes))
 
 
-def test_of_a_model_that_looks_at_boxes_the_best_box_counts(tmp_path):
+def test_photos_without_a_box_to_look_at_are_counted_apart(tmp_path):
     region = Region("faces")
     cards = [dataclasses.replace(card, region=region) for card in (MODELS[0], VECTOR)]
     columns = add_models(make_columns(200, 10, 0))
     seen = [value is not None and number % 3 > 0 for number, value in enumerate(columns["smiling"])]
-    columns["smiling"] = [[value, 0.99] if sees else [] for value, sees in zip(columns["smiling"], seen, strict=True)]
-    columns["vector"] = [[row, row] for row in columns["vector"]]
+    columns["smiling"] = [value if sees else None for value, sees in zip(columns["smiling"], seen, strict=True)]
     tables = report(write_run(tmp_path / "run", columns, cards), "--by", "user", "--outcome", "likes")[1]
     (row,) = tables["shares"]
-    positive = sum(values[0] >= 0.5 for values in columns["smiling"] if values)
+    positive = sum(value >= 0.5 for value in columns["smiling"] if value is not None)
     assert [int(row[key]) for key in ("photos", "no_prediction", "positive")] == [sum(seen), 195 - sum(seen), positive]
     assert len(tables["vector_duplicates"]) >= 1
 
