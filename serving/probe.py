@@ -16,6 +16,7 @@ PHOTO = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 DEADLINE = 10.0  # seconds in which it answers the photo or, being busy, others
+DYING = 3.0  # seconds that a Triton may take to end whose connections broke; its death says more than they do
 CALL_TIMEOUT = 5.0
 NO_ANSWER = ("StatusCode.DEADLINE_EXCEEDED", "StatusCode.UNAVAILABLE")
 # Of a stub that was stopped or killed, by the kernel for too much memory for one. Triton 24.10 starts no other.
@@ -48,7 +49,10 @@ class Probe:
                         raise TritonHangs(f"Triton has answered nothing for {DEADLINE:g} s")
                     time.sleep(0.1)
         except InferenceServerException as error:
-            require_alive()
+            end = time.monotonic() + DYING
+            while time.monotonic() < end:
+                require_alive()
+                time.sleep(0.1)
             raise TritonHangs(f"Triton does not say what it has answered: {error.message()}") from error
 
     def _is_answered(self, client: InferenceServerClient, seconds: float) -> bool:

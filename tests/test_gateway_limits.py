@@ -176,15 +176,15 @@ def test_uploads_are_kept_only_if_asked(open_gateway, tmp_path):
     assert "evil" not in str(answer)
 
 
-def test_the_short_answer_keeps_and_counts_too(open_gateway, tmp_path):
+def test_the_short_answer_keeps_and_counts_too(open_gateway, sample_photo, tmp_path):
     client = open_gateway(upload_folder=tmp_path)
-    answer = post(client, "/").json
-    name = hashlib.sha256(PHOTO).hexdigest()
+    answer = client.post("/", data=sample_photo, content_type="image/jpeg").json
+    name = hashlib.sha256(sample_photo).hexdigest()
     assert json.loads((tmp_path / f"{name}.json").read_text()) == answer
-    label = "sunglasses" if answer["prob_sunglasses"] > 0.5 else "no sunglasses"
-    before = read_metric(client, "gateway_found_total", model="sunglasses", label=label)
-    post(client, "/")
-    assert read_metric(client, "gateway_found_total", model="sunglasses", label=label) == before + 1
+    label = "smiling" if answer["prob_smiling"] > 0.5 else "not smiling"
+    before = read_metric(client, "gateway_found_total", model="smiling", label=label)
+    client.post("/", data=sample_photo, content_type="image/jpeg")
+    assert read_metric(client, "gateway_found_total", model="smiling", label=label) == before + 1
 
 
 def read_metric(client, name, **labels):
