@@ -65,8 +65,9 @@ class Run:
         return '"' + self.identifiers[name].replace('"', '""') + '"'
 
     def number(self, name: str) -> str:
-        """A column as a number in SQL, null where it is none."""
-        return finite(self.column(name))
+        """A column as a number in SQL, null where it is none. Text, as a CSV file gives it, may spell one."""
+        column = self.column(name)
+        return finite(spelled(column) if is_text(self.types[name]) else column)
 
     def positive(self, name: str) -> str:
         """Whether a photo shows a classifier's positive label, in SQL; null without a prediction."""
@@ -184,6 +185,15 @@ def value_of_photo(run: Run, card: Card) -> str:
     """
     value = run.column(card.name)
     return finite(value) if card.task == Task.CLASSIFICATION else value
+
+
+def is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def spelled(text: str) -> str:
+    """The number that text spells in SQL, null where it spells none; true is 1."""
+    return f"coalesce(TRY_CAST({text} AS DOUBLE), TRY_CAST({text} AS BOOLEAN)::DOUBLE)"
 
 
 def finite(value: str) -> str:

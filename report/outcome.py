@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from contract.tasks import Task
 from report.comparison import Comparison, compare, compare_within
-from report.dataset import Run
+from report.dataset import Run, is_text, spelled
 from report.errors import ReportError
 from report.options import Options
 from report.persons import group_of
@@ -46,8 +46,22 @@ METHOD = (
 def check_outcome(run: Run, outcome: str) -> None:
     """Raises ReportError for a column that is not there or holds no numbers."""
     kind, types = run.require(outcome, "--outcome"), pa.types
-    if not any(accepts(kind) for accepts in (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)):
+    if is_text(kind):
+        refuse_words(run, outcome)
+    elif not any(
+        is_kind(kind) for is_kind in (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)
+    ):
         raise ReportError(f"--outcome {outcome}: holds {kind}; a column of numbers is needed")
+
+
+def refuse_words(run: Run, outcome: str) -> None:
+    """A text column may be empty in places, but what it says must be numbers."""
+    text = f"trim({run.column(outcome)})"
+    word, count = run.row(
+        f"SELECT any_value({text}), count(*) FROM {run.photos} WHERE {text} <> '' AND {spelled(text)} IS NULL"
+    )
+    if count:
+        raise ReportError(f"--outcome {outcome}: holds text such as {word!r}; a column of numbers is needed")
 
 
 def outcome_section(run: Run, outcome: str, options: Options) -> Section:

@@ -276,7 +276,7 @@ def refuse(arguments, capsys) -> str:
     [
         (["--by", "nobody"], "--by nobody: no such column"),
         (["--outcome", "hearts"], "--outcome hearts: no such column"),
-        (["--outcome", "user"], "--outcome user: holds string; a column of numbers is needed"),
+        (["--outcome", "user"], "--outcome user: holds text such as 'user"),
         (["--outcome", "objects"], "a column of numbers is needed"),
         (["--by", "objects"], "cannot name persons"),
         (["--compare", "/nowhere/at/all"], "holds no part-*.parquet"),

@@ -100,6 +100,22 @@ def test_outcomes_may_be_true_or_false(tmp_path):
     assert float(rows["sunglasses", WITH_WITHOUT]["effect"]) == 1
 
 
+def test_outcomes_may_be_text_that_spells_numbers(tmp_path):
+    columns = make_columns(400, 20, 0)
+    by_number = differences(report(write_run(tmp_path / "run", columns), tmp_path / "out", "--outcome", "likes"))
+    columns["likes"] = [f" {likes}" for likes in columns["likes"]]
+    by_text = differences(report(write_run(tmp_path / "text", columns), tmp_path / "out", "--outcome", "likes"))
+    assert by_text == by_number
+    columns["likes"] = [
+        ["", "nan"][number % 2] if number < 50 else text for number, text in enumerate(columns["likes"])
+    ]
+    gaps = differences(report(write_run(tmp_path / "gaps", columns), tmp_path / "out", "--outcome", "likes"))
+    missing = sum(columns["error"][number] is None for number in range(50))
+    row, whole = gaps["smiling", WITH_WITHOUT], by_number["smiling", WITH_WITHOUT]
+    units = [int(each["treatment_units"]) + int(each["control_units"]) for each in (whole, row)]
+    assert units[0] - units[1] == missing
+
+
 def test_null_effects_look_clear_about_as_often_as_promised():
     rng = np.random.default_rng(5)
     clear = 0
