@@ -80,15 +80,26 @@ def test_those_who_wait_travel_together(between):
     assert all("queue;dur=" in answer.result().headers["Server-Timing"] for answer in answers)
 
 
-def test_a_batch_waits_for_more_where_others_wait_already(between, monkeypatch):
+def test_a_batch_waits_for_its_share_of_the_clients_that_were_here(between, monkeypatch):
     monkeypatch.setattr("gateway.operations.batching.MAX_QUEUE_DELAY_SECONDS", 3600)
     busy = Busy(between, most=MAX_BATCH)
     answers = [busy.ask(picture(100 + number)) for number in range(2)]
     wait_until(lambda: len(busy.batcher._waiting) == 2)
-    busy.let_go()
-    answers += [busy.ask(picture(102 + number)) for number in range(MAX_BATCH - 2)]
-    assert widths(answers) == [100 + number for number in range(MAX_BATCH)]
+    busy.let_go()  # three were here: the first is answered, and the two wait for whoever comes next
+    answers.append(busy.ask(picture(102)))
+    assert widths(answers) == [100, 101, 102]
     assert between.inferences == 2
+
+
+def test_clients_that_went_are_forgotten(between):
+    busy = Busy(between, most=MAX_BATCH)
+    answers = [busy.ask(picture(100 + number)) for number in range(MAX_BATCH)]
+    busy.fill()
+    busy.let_go()
+    assert widths(answers) == [100 + number for number in range(MAX_BATCH)]
+    for number in range(30):
+        assert busy.post(picture(200 + number)).status_code == 200
+    assert busy.batcher._has_company()
 
 
 def test_a_client_alone_does_not_wait(between, monkeypatch):

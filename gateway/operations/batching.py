@@ -12,8 +12,9 @@ from gateway.triton import Metadata, Outcome, TritonClient
 
 # Most photos of one request: the ensemble's own limit; more would be split again.
 MAX_BATCH = 8
-# How long a leader waits until a batch is full, where others wait already. A client alone is never kept waiting.
-MAX_QUEUE_DELAY_SECONDS = 0.01
+# How long a leader waits for its share of the clients that were here lately: who was answered asks again.
+MAX_QUEUE_DELAY_SECONDS = 0.02
+FORGET = 0.9  # what each batch leaves of the memory of clients that went
 
 
 @dataclass(eq=False)
@@ -45,6 +46,7 @@ class Batcher:
         self._client, self._max_concurrent = client, max_concurrent
         self._max_waiting, self._queue_seconds = max_waiting, queue_seconds
         self._permits = max_concurrent
+        self._present, self._concurrency = 0, 0.0  # requests that are here, and how many were lately
         self._waiting: deque[PendingRequest] = deque()
         self._lock = Condition()
 
@@ -59,12 +61,18 @@ class Batcher:
             Overloaded: too many wait already, or no permit became free in time.
             Exception: whatever the call raised in which it was sent; each request gets an exception of its own.
         """
-        outcomes = None if self._admit(request) else self._wait(request)
-        return self._lead(request) if outcomes is None else outcomes
+        try:
+            outcomes = None if self._admit(request) else self._wait(request)
+            return self._lead(request) if outcomes is None else outcomes
+        finally:
+            with self._lock:
+                self._present -= 1
 
     def _admit(self, request: PendingRequest) -> bool:
         """Whether it may lead at once; otherwise it waits."""
         with self._lock:
+            self._present += 1
+            self._concurrency = max(self._present, self._concurrency)
             if self._permits:
                 self._permits -= 1
                 return True
@@ -102,8 +110,8 @@ class Batcher:
         """The leader, and those that can share its request."""
         batch, room = [leader], MAX_BATCH - len(leader.images)
         with self._lock:
-            if self._waiting and not leader.no_batching:
-                self._lock.wait_for(lambda: len(self._waiting) + 1 >= MAX_BATCH, MAX_QUEUE_DELAY_SECONDS)
+            if not leader.no_batching:
+                self._lock.wait_for(self._has_company, MAX_QUEUE_DELAY_SECONDS)
             for other in () if leader.no_batching else tuple(self._waiting):
                 if not other.no_batching and other.outputs == leader.outputs and len(other.images) <= room:
                     self._waiting.remove(other)
@@ -123,9 +131,14 @@ class Batcher:
         outcomes = iter(self._client.analyze(images, leader.outputs, seconds, leader.metadata, parts))
         return [[next(outcomes) for _ in request.images] for request in batch]
 
+    def _has_company(self) -> bool:
+        """Whether the batch has its share of the clients that were here lately; one that is alone has."""
+        return len(self._waiting) + 1 >= min(MAX_BATCH, self._concurrency / self._max_concurrent)
+
     def _release(self) -> None:
         """Pass the permit to the request that has waited longest, or keep it free."""
         with self._lock:
+            self._concurrency = max(self._present, self._concurrency * FORGET)
             if not self._waiting:
                 self._permits += 1
                 return
