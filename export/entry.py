@@ -79,6 +79,7 @@ class Weights(StrEnum):
 
     FP32 = "fp32"
     FP16 = "fp16"
+    INT8 = "int8"
 
 
 class Accelerator(StrEnum):
@@ -173,7 +174,8 @@ class Model(Entry):
         atol: largest absolute difference from the framework that export tolerates.
         precision: of the served network. `calibration`: folder of pictures that int8 is calibrated on, and that
             a lower precision is judged on; `max_loss`: the largest loss of accuracy, as a share, that export tolerates.
-        weights: stored in half precision they take half the bytes; the network still computes in fp32.
+        weights: stored in half precision they take half the bytes, in 8-bit integers a quarter; the network still
+            computes in fp32.
         accelerator: on the CPU; GPU targets have their own.
         normalise: an embedding's numbers are divided by their length.
         min_score: a detector's boxes below it are left out of answers, unless the caller says otherwise.
@@ -224,4 +226,6 @@ class Model(Entry):
             raise ValueError(f"positive must be one of the labels {self.labels}")
         if self.precision is not Precision.FP32 and self.calibration is None:
             raise ValueError(f"calibration (a folder of pictures) is needed for precision {self.precision}")
+        if self.precision is not Precision.FP32 and self.weights is not Weights.FP32:
+            raise ValueError(f"weights belongs to precision fp32; {self.precision} stores them in its own way")
         return self

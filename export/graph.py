@@ -4,11 +4,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from export.entry import Channels, Model, Weights
+from export.entry import Channels, Model
 from export.frameworks.source import Layout, Source
 from export.nodes import chain
 from export.tasks import TASKS
-from export.weights import store_half
+from export.weights import store
 
 IR_VERSION = 8  # what ONNX Runtime 1.19 (Triton 24.10) and older readers take
 PIXELS = "pixels"  # how the names of the nodes that normalise begin
@@ -27,8 +27,7 @@ def wrap(source: Source, model: Model) -> onnx.ModelProto:
         network.ClearField(field)
     network.producer_name = "export"
     _forget_origin(network.graph)
-    if model.weights is Weights.FP16:
-        store_half(network.graph)
+    store(network.graph, model.weights)
     onnx.checker.check_model(network, full_check=False)
     return network
 

@@ -38,7 +38,8 @@ def test_network_is_the_committed_one(folder, name):
     assert [node.op_type for node in again.graph.node] == [node.op_type for node in committed.graph.node]
     for one, other in zip(again.graph.initializer, committed.graph.initializer, strict=True):
         assert one.name == other.name
-        np.testing.assert_allclose(numpy_helper.to_array(one), numpy_helper.to_array(other), rtol=1e-5, atol=1e-7)
+        step = 1 if one.data_type == onnx.TensorProto.INT8 else 1e-7  # the last digit may tip a rounding
+        np.testing.assert_allclose(numpy_helper.to_array(one), numpy_helper.to_array(other), rtol=1e-5, atol=step)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -60,6 +60,11 @@ def test_paths_are_taken_from_the_manifests_folder(tmp_path):
         ('"hat.h5"', '"hat.h5"\nregion = { of = "faces" }', ["hat", "region.of takes a detector; there are none"]),
         ('"hat.h5"', '"hat.h5"\nregion = { of = "faces", side = 2 }', ["hat", "region.side", "margin, most"]),
         ('"classification"', '"embedding"', ["hat", "an embedding has no labels"]),
+        (
+            '"hat.h5"',
+            '"hat.h5"\nprecision = "int8"\ncalibration = "."\nweights = "fp16"',
+            ["hat", "weights belongs to precision fp32"],
+        ),
         ("[models.hat]", "[models.hat", ["models.toml", "line 2"]),
     ],
 )
