@@ -65,6 +65,11 @@ class Settings(
     )
     model_config_name: str = Field("", description="take configs/<name>.pbtxt of each network (target)")
     triton_directory: str = Field("", description="a Triton installation to use, such as /opt/tritonserver")
+    backend_directory: DirectoryPath | None = Field(
+        None,
+        description="backends of the wheel's server, as `python -m serving.backend_directory` lays them out; without "
+        "it a temporary folder, from which programs must be allowed to run",
+    )
     triton_flags: str = Field("", description="further flags of tritonserver, quoted as for a shell")
     response_cache_bytes: int = Field(0, ge=0, description="size of Triton's response cache; 0 leaves it off")
     ready_timeout: PositiveFloat = Field(

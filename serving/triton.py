@@ -26,6 +26,9 @@ SINGLE_THREADED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
 # Freed memory up to 64 MiB stays with the process; single blocks of 16 MiB and more are given back.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(16 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20)}
 
+# Since 1.29 ONNX Runtime reports sessions to its maker unless this is set.
+IN_HOUSE = {"ORT_DISABLE_TELEMETRY": "1"}
+
 
 @dataclass(frozen=True)
 class TritonLaunch:
@@ -45,8 +48,6 @@ def prepare_triton(
     require_plain(directory, "the folder for temporary files")
     if installation.embedded:
         require_loopback(settings)
-    else:
-        require_plain(installation.backends, "the folder of backends")
     require_configs(settings)
     secret = settings.triton_secret or secrets.token_urlsafe(24)
     shm_prefix = f"serving_{os.getpid()}_"
@@ -54,7 +55,7 @@ def prepare_triton(
         installation.binary,
         *repository_options(settings, models, directory),
         *endpoint_options(settings, secret),
-        *backend_options(installation, directory, shm_prefix),
+        *backend_options(settings, installation, directory, shm_prefix),
         *cache_options(settings, installation),
         *shlex.split(settings.triton_flags),
         # Triton 24.10 waits this long for nothing once a model has failed to reload.
@@ -126,9 +127,13 @@ def endpoint_options(settings: Settings, secret: str) -> list[str]:
     return options
 
 
-def backend_options(installation: Installation, directory: Path, shm_prefix: str) -> list[str]:
+def backend_options(settings: Settings, installation: Installation, directory: Path, shm_prefix: str) -> list[str]:
     """Where the backends lie. The prefix tells this server's shared memory from others', for cleaning up."""
-    backends = lay_out_backends(installation, directory) if installation.embedded else installation.backends
+    if installation.embedded:
+        backends = settings.backend_directory or lay_out_backends(installation, directory)
+    else:
+        backends = installation.backends
+    require_plain(backends, "the folder of backends")
     return [
         f"--backend-directory={backends}",
         f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
@@ -147,7 +152,7 @@ def cache_options(settings: Settings, installation: Installation) -> list[str]:
 
 def make_environment(installation: Installation, directory: Path) -> dict[str, str]:
     """Environment of Triton and thereby of its Python-backend stubs."""
-    environment = {**ALLOCATOR, **os.environ, **dict.fromkeys(SINGLE_THREADED, "1")}
+    environment = {**ALLOCATOR, **IN_HOUSE, **os.environ, **dict.fromkeys(SINGLE_THREADED, "1")}
     if installation.embedded:
         wheel = make_plain(installation.libraries, directory / "wheel_libraries")
         libraries = [str(wheel), str(link_libraries(directory))]

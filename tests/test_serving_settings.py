@@ -1,11 +1,14 @@
 """Flags and environment variables of `python -m serving`."""
 
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from serving.backend_directory import lay_out_backends
 from serving.errors import InstallationError, PortInUse, SettingsError
-from serving.installation import Installation, find_installation, require_numpy_1
+from serving.installation import Installation, find_installation, find_wheel, require_numpy_1
 from serving.ports import take_ports
 from serving.repositories import list_models
 from serving.settings import Settings, flag, read_settings
@@ -115,6 +118,12 @@ def test_target_that_a_network_lacks_is_refused(tmp_path):
     with pytest.raises(SettingsError, match=r"--model-config-name=cuda: there is no configs/cuda\.pbtxt of b\n"):
         require_configs(Settings(model_repository=(tmp_path,), model_config_name="cuda"))
     require_configs(Settings(model_repository=(tmp_path,)))
+
+
+def test_temporary_folder_from_which_nothing_may_be_run_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.statvfs", lambda path: SimpleNamespace(f_flag=os.ST_NOEXEC))
+    with pytest.raises(InstallationError, match=r"mounted noexec.*\n.*serving\.backend_directory FOLDER"):
+        lay_out_backends(find_wheel(), tmp_path)
 
 
 def test_numpy_2_is_refused(monkeypatch):
