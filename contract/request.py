@@ -1,10 +1,16 @@
-"""Photos as a request to the ensemble `analyze`."""
+"""Photos as a request to the ensemble `analyze`, and by which names files are photos."""
 
 from collections.abc import Sequence
 
 from tritonclient.grpc import service_pb2 as messages
 
 from contract.tasks import ENSEMBLE, IMAGE
+
+# Of files in the formats that the preprocess step accepts, for those who choose files by name: it goes by content.
+JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx")
+HEIF = (".heic", ".heics", ".heif", ".heifs", ".hif", ".avif", ".avifs")
+NETPBM = (".pbm", ".pgm", ".ppm", ".pnm", ".pfm")
+FILE_TYPES = frozenset([*JPEG, *HEIF, *NETPBM, ".png", ".apng", ".webp", ".gif", ".bmp", ".tif", ".tiff"])
 
 
 def make_request(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from contract.request import FILE_TYPES
 from export.entry import ROOT, Model
 from export.errors import CheckpointError, ParityError, first_line
 from export.frameworks.source import Source
@@ -16,7 +17,6 @@ from export.session import open_served, open_session
 from export.tasks import TASKS
 
 SAMPLE = ROOT / "examples" / "sample.jpg"
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".pgm", ".ppm", ".bmp"}
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ def list_pictures(folder: Path | None) -> list[Path]:
     """Pictures of a folder, or the sample photo."""
     if folder is None:
         return [SAMPLE]
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in FILE_TYPES)
     if not found:
-        raise CheckpointError(f"{folder}: no pictures; accepted are {', '.join(sorted(PICTURE_SUFFIXES))}")
+        raise CheckpointError(f"{folder}: no pictures; accepted are {', '.join(sorted(FILE_TYPES))}")
     return found
 
 

@@ -177,6 +177,7 @@ class ModelCard(BaseModel):
 
 class ModelCards(BaseModel):
     models: list[ModelCard]
+    file_types: list[str] = Field(description="how names of photo files end; what else is sent is judged by content")
 
 
 class Status(BaseModel):

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 import pyarrow as pa
 
+from contract.request import FILE_TYPES
 from scoring.batches import Rows, gather
 from scoring.errors import UsageError
 from scoring.photos import Photo, WholeFile
@@ -18,9 +19,6 @@ from scoring.storage import HIDDEN, find_type, walk
 from scoring.tables import TABLES, Table
 from scoring.tars import list_tar
 
-JPEG = (".jpg", ".jpeg", ".jfif", ".jp2", ".mpo")
-NETPBM = (".pbm", ".pgm", ".ppm", ".pnm")
-SUFFIXES = frozenset([*JPEG, *NETPBM, ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"])
 TAR = ".tar"
 COMPRESSED = (".tgz", ".gz", ".bz2", ".xz", ".zst", ".zip")
 GLOB = re.compile(r"[*?\[]")
@@ -87,7 +85,7 @@ def list_photos(name: str, left_out: Counter[str]) -> Iterator[Photo]:
 
     def leave_out(member: str) -> bool:
         is_hidden = any(part.startswith(".") and part not in (".", "..") for part in member.split("/"))
-        reason = HIDDEN if is_hidden else OTHER_FILE if get_suffix(member) not in SUFFIXES else ""
+        reason = HIDDEN if is_hidden else OTHER_FILE if get_suffix(member) not in FILE_TYPES else ""
         left_out.update([reason] if reason else [])
         return bool(reason)
 
@@ -106,7 +104,7 @@ def find_paths(name: str, left_out: Counter[str]) -> Iterator[str]:
             raise UsageError(f"{name}: photos hardly shrink, and only an uncompressed .tar can be read from its middle")
         if kind == "directory":
             # Spark writes a table as a folder with a table's name.
-            wanted = TABLES if is_table(name) else SUFFIXES
+            wanted = TABLES if is_table(name) else FILE_TYPES
             for path, reason in walk(name):
                 reason = reason or ("" if get_suffix(path) in wanted else OTHER_FILE)
                 left_out.update([reason] if reason else [])

@@ -17,6 +17,11 @@ def list_shown() -> list[tuple[str, Any]]:
     return [(match["command"], json.loads(match["answer"])) for match in SHOWN.finditer(README.read_text())]
 
 
+def list_blocks(path: Path, language: str) -> list[str]:
+    """The code blocks of a document in one language."""
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(), re.DOTALL)
+
+
 def ask(command: str, address: str = ADDRESS) -> Any:
     """The JSON that a curl line of the README gets, from the gateway at `address`."""
     line = command.replace(ADDRESS, address).replace("curl ", "curl --silent --show-error ", 1)

@@ -13,7 +13,11 @@ import pytest
 from PIL import Image
 
 from contract.pixels import picture
-from gateway.client import Client, ServiceError, parse_image, read_photo, read_wait, to_frame
+from contract.request import FILE_TYPES
+from image_detection import Client, Result, ServiceError, to_box_frame, to_frame
+from image_detection.answers import parse_image
+from image_detection.client import read_wait
+from image_detection.photos import read_photo
 from tests.conftest import ROOT
 from tests.pictures import encode, exif, gradient, short, store, tag
 
@@ -119,6 +123,23 @@ def test_any_number_of_models_by_name():
     assert (row["faces"], row["faces: face"], row["objects"], row["title"]) == (1, 1, 0, "cup")
     assert row["vector"] == [0.5, 0.25]
     assert row["smiling: yes"] == 0.8
+    (box,) = to_box_frame([result]).to_dict("records")
+    assert (box["name"], box["model"], box["label"], box["x"], box["height"]) == ("a.jpg", "faces", "face", 1.0, 4.0)
+    assert box["smiling: yes"] == 0.8
+
+
+def test_frames_without_photos_have_their_columns():
+    assert list(to_frame([]).columns) == ["name", "width", "height", "error", "seconds"]
+    assert list(to_box_frame([]).columns) == ["name", "model", "label", "score", "x", "y", "width", "height"]
+
+
+def test_no_boxes_of_a_label_are_zero_where_the_detector_looked():
+    dog = {"label": "dog", "score": 0.9, "box": {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0}}
+    found = [parse_image("a", {"width": 9, "height": 9, "objects": objects}, 0) for objects in ([dog], [])]
+    frame = to_frame([*found, Result("c", error="422")])
+    assert list(frame.columns) == ["name", "width", "height", "objects", "objects: dog", "error", "seconds"]
+    assert frame["objects: dog"].tolist()[:2] == [1, 0]
+    assert frame["objects: dog"].isna().tolist() == [False, False, True]
 
 
 def test_many_photos_keep_their_order_and_their_errors(client):
@@ -145,11 +166,33 @@ def test_folder_becomes_a_frame(client, tmp_path, capsys):
     (tmp_path / "2.jpg").write_bytes(SAMPLE.read_bytes())
     (tmp_path / "4.jpg").write_bytes(b"no picture")
     (tmp_path / "notes.txt").write_text("none")
+    (tmp_path / "._0.png").write_text("a companion of macOS")
     frame = to_frame(client.analyze_folder(tmp_path))
-    assert len(frame) == 4
+    assert frame["name"].tolist() == ["0.png", "1.png", "2.jpg", "4.jpg"]
     assert frame["error"].notna().tolist() == [False, False, False, True]
     assert {"smiling: smiling", "caption", "objects", "seconds"} <= set(frame.columns)
     assert "4/4" in capsys.readouterr().err
+
+
+def test_sub_folders_keep_their_names(client, tmp_path):
+    for folder, suffix in (("ana", "TIFF"), ("ben/2026", "ppm")):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / f"1.{suffix}").write_bytes(encode(gradient(), suffix.upper()))
+    results = client.analyze_folder(tmp_path, features="", progress=False)
+    assert [(result.name, result.error) for result in results] == [("ana/1.TIFF", None), ("ben/2026/1.ppm", None)]
+
+
+def test_a_folder_that_is_missing_or_holds_no_photo_raises(client, tmp_path):
+    (tmp_path / "notes.txt").write_text("none")
+    with pytest.raises(FileNotFoundError, match=r"holds no photo; accepted are .*\.heic"):
+        client.analyze_folder(tmp_path)
+    with pytest.raises(NotADirectoryError, match="there is no folder"):
+        client.analyze_folder(tmp_path / "missing")
+
+
+def test_file_types_are_those_of_the_accepted_formats():
+    formats = {*picture.FORMATS, "MPO"}  # which Pillow opens as JPEG
+    assert {suffix for suffix, name in Image.registered_extensions().items() if name in formats} == FILE_TYPES
 
 
 class Reluctant(http.server.BaseHTTPRequestHandler):

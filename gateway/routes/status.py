@@ -3,6 +3,7 @@
 from flask import Response
 from flask_openapi3 import APIBlueprint
 
+from contract.request import FILE_TYPES
 from gateway.documents import SECURITY, problems_of
 from gateway.operations.admission import require_key
 from gateway.operations.metrics import write_metrics
@@ -21,7 +22,8 @@ health = APIBlueprint("health", __name__, abp_tags=[STATUS])
 @models.get("/v1/models", responses={200: ModelCards})
 def list_models() -> dict:
     """The models that are served"""
-    return {"models": [card.to_dict() for card in services().triton.catalog().cards.values()]}
+    cards = services().triton.catalog().cards.values()
+    return {"models": [card.to_dict() for card in cards], "file_types": sorted(FILE_TYPES)}
 
 
 @models.get("/v1/models/<name>", responses={200: ModelCard, **problems_of(400, 404)})
