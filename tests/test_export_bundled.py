@@ -19,7 +19,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("again")
     options = [f"--networks={folder / NETWORKS.name}", f"--ensembles={folder / ENSEMBLES.name}"]
     assert main(options) == 0
-    assert main([*options, "--target=cuda"]) == 0
     return folder
 
 

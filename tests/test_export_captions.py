@@ -25,8 +25,12 @@ def pictures(request):
     return np.stack([load_pixels(path.read_bytes(), model) for path in paths] or made)
 
 
-@pytest.mark.parametrize("pictures", [False, True], ids=["sample", "shared"], indirect=True)
-@pytest.mark.parametrize("beam_width", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("pictures", "beam_width"),
+    [(False, 1), (False, 5), (True, 3)],
+    ids=["sample", "sample", "shared"],
+    indirect=["pictures"],
+)
 def test_captions_are_those_of_the_reference(pictures, beam_width):
     (model,) = load_manifest().select(["caption"])
     decoding = model.decoding.model_copy(update={"beam_width": beam_width})
