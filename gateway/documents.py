@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request, send_from_directory
 from flask_openapi import APIBlueprint, Info, OpenAPI
 
-from gateway.problems import respond_to_validation
+from gateway.problems import describe, respond_to_validation
 from gateway.schemas import Photo, ProblemDetails
 from gateway.uploads import FIELD
 
@@ -23,6 +23,8 @@ SECURITY_SCHEMES: dict[str, Any] = {
 # Of every route, where the service has keys; and of a route that asks for none.
 SECURITY: list[dict[str, list]] = [{"bearer": []}, {"key": []}]
 OPEN: dict[str, Any] = {"security": []}
+
+DETAIL = "what is wrong with the request, and what is accepted"  # in the examples of problems
 
 BINARY = {"type": "string", "format": "binary"}
 MULTIPART = {
@@ -87,7 +89,7 @@ def problems_of(*codes: int) -> dict[Any, Any]:
     return {
         str(code): {
             "description": HTTPStatus(code).phrase,
-            "content": {"application/problem+json": {"schema": schema}},
+            "content": {"application/problem+json": {"schema": schema, "example": describe(HTTPStatus(code), DETAIL)}},
         }
         for code in codes
     }

@@ -42,12 +42,6 @@ MODEL = {
     "about": "Whether a face smiles",
     "licence": "MIT",
 }
-PROBLEM = {
-    "type": "about:blank",
-    "title": "Unprocessable Entity",
-    "status": 422,
-    "detail": "cannot decode image: a PDF document; accepted formats are JPEG, PNG, WEBP",
-}
 
 
 def example(value: Any) -> dict[str, Any]:
@@ -149,7 +143,7 @@ class FoundObject(BaseModel):
     embeddings: dict[str, list[float] | None] = {}
 
 
-class ProblemDetails(BaseModel, json_schema_extra=example(PROBLEM)):
+class ProblemDetails(BaseModel):
     """RFC 9457."""
 
     type: str
