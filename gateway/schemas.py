@@ -41,6 +41,8 @@ MODEL = {
     "region": {"of": "faces", "margin": 0.15, "most": 16, "min_score": 0.5},
     "about": "Whether a face smiles",
     "licence": "MIT",
+    "scores": "AUC 0.93 on photos kept aside",
+    "link": "zoo/smiling/README.md",
 }
 
 
@@ -195,8 +197,10 @@ class ModelCard(BaseModel, json_schema_extra=example(MODEL)):
     min_score: float = Field(description="objects below it are left out unless the request says otherwise")
     default: bool = Field(description="whether it is computed when no features are named")
     region: ModelRegion | None = None
-    about: str = ""
+    about: str = Field("", description="one line: what the model is")
     licence: str = ""
+    scores: str = Field("", description="one line: how good it is, and on what")
+    link: str = Field("", description="where there is more: a web address, or a path in the repository")
 
 
 class ModelCards(BaseModel, json_schema_extra=example({"models": [MODEL], "file_types": [".jpeg", ".jpg", ".png"]})):

@@ -95,7 +95,11 @@ def test_bodies_that_hold_no_photo(client, body, status, words):
 def test_one_model(client, sample_photo):
     answer = client.post("/v1/models/smiling", **multipart(("a.jpg", sample_photo))).json
     assert set(answer["images"][0]) == {"filename", "width", "height", "attributes", "faces"}
-    assert client.get("/v1/models/smiling").json["labels"] == ["not smiling", "smiling"]
+    card = client.get("/v1/models/smiling").json
+    assert card["labels"] == ["not smiling", "smiling"]
+    assert card["link"] == "zoo/smiling/README.md"
+    assert card["about"]
+    assert card["licence"]
     for method in (client.get, client.post):
         problem = method("/v1/models/hat")
         assert problem.status_code == 404

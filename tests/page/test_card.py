@@ -5,7 +5,9 @@ import subprocess
 
 import pytest
 from PIL import Image
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from tests.page.browsing import SAMPLE, choose, find, list_requests, read, set_slider, visit, wait, wait_for_status
 from tests.pictures import encode, gradient
@@ -73,9 +75,10 @@ def test_every_model_is_on_the_card(browser, canned):
     wait_for_status(page, "1 of 1 photo analysed")
     assert [each.text for each in find(page, "figcaption p")] == ["a cup", "eine schöne Tasse"]
     assert [each.text for each in find(page, ".objects h3")] == ["faces", "objects"]
-    assert [each.text for each in find(page, ".attribute h3")] == ["glad", "smiling", "vector"]
-    rows = [each.text.splitlines()[0] for each in find(page, ".objects li")]
-    assert rows == ["face, no 90 %", "face, yes 80 %", "dog", "cup"]  # each model has its own lowest score
+    assert [each.text for each in find(page, ".attribute h3")] == ["glad, largest of faces", "smiling", "vector"]
+    rows = [each.text.splitlines() for each in find(page, ".objects li")]
+    assert [row[0] for row in rows] == ["face", "face", "dog", "cup"]  # each model has its own lowest score
+    assert [row[-1] for row in rows[:2]] == ["no 90 %", "yes 80 %"]
     assert len(find(page, "rect.box")) == 4
     set_slider(page, 0.55)
     assert [len(each.find_elements(By.CSS_SELECTOR, ".bar")) for each in find(page, ".objects ul")] == [2, 0]
@@ -89,3 +92,40 @@ def test_a_task_that_the_page_does_not_know_is_named(browser, canned):
     choose(page, SAMPLE)
     wait_for_status(page, "1 of 1 photo analysed")
     assert "does not know how to show the task “embedding”" in find(page, ".attributes")[0].text
+
+
+def list_seen(page):
+    """Numbers of the boxes that are not dimmed, and of the rows that are marked."""
+    boxes, rows = find(page, ".picture g:not(.dim)"), find(page, ".objects li.pointed")
+    return [sorted(int(each.get_attribute("data-number")) for each in some) for some in (boxes, rows)]
+
+
+def test_a_face_is_shown_in_the_photo_and_in_the_list(browser, canned):
+    page = visit(browser, canned.url)
+    choose(page, SAMPLE)
+    wait_for_status(page, "1 of 1 photo analysed")
+    assert list_seen(page) == [[0, 1, 2, 3], []]
+    rows = find(page, ".objects li")
+    ActionChains(page).move_to_element(rows[0]).perform()
+    assert list_seen(page) == [[0], [0]]
+    # The first face and the cup are one box, and smaller boxes lie on top.
+    ActionChains(page).move_to_element(find(page, ".picture g[data-number='0'] .box")[0]).perform()
+    (boxes, marked) = list_seen(page)
+    assert boxes == marked
+    assert boxes[0] in (0, 3)
+    ActionChains(page).move_to_element(find(page, "h1")[0]).perform()
+    assert list_seen(page) == [[0, 1, 2, 3], []]
+    rows[0].send_keys(Keys.ARROW_DOWN)
+    assert list_seen(page) == [[1], [1]]
+    page.switch_to.active_element.send_keys(Keys.ARROW_UP)
+    assert list_seen(page) == [[0], [0]]
+
+
+def test_a_photo_without_any_finding_says_so(page, tmp_path):
+    (tmp_path / "plain.png").write_bytes(encode(Image.new("RGB", (96, 64), (90, 140, 190))))
+    choose(page, SAMPLE, tmp_path / "plain.png")
+    wait_for_status(page, "2 of 2 photos analysed")
+    sample, plain = (each.text for each in find(page, ".facts"))
+    assert "Nothing found" not in sample
+    assert "Nothing found: no faces, no objects at this score." in plain
+    assert "none" not in plain

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.conftest import ROOT
-from tests.page.browsing import SAMPLE, choose, drop, find, read, wait_for_status
+from tests.page.browsing import SAMPLE, choose, drop, find, list_requests, read, wait_for_status
 from tests.pictures import encode, gradient
 
 PAGE = ROOT / "gateway" / "page"
@@ -49,7 +49,45 @@ def test_dropped_folder(page, tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     drop(page, tmp_path)
     wait_for_status(page, "2 of 2 photos analysed")
-    assert [heading.text for heading in find(page, "h2")] == ["a.png", "b.jpg"]
+    assert [heading.text for heading in find(page, "article h2")] == ["a.png", "b.jpg"]
+    assert page.find_element(By.ID, "left-out").text == "Not sent, as no photo is called so: notes.txt"
+    page.find_element(By.ID, "clear").click()
+    assert page.find_element(By.ID, "left-out").text == ""
+
+
+def test_what_is_no_photo_is_named_and_not_sent(page, tmp_path):
+    files = [tmp_path / f"{number}.mp4" for number in range(7)]
+    for file in files:
+        file.write_bytes(b"video")
+    requests = list_requests(page)
+    choose(page, *files)
+    left_out = page.find_element(By.ID, "left-out").text
+    assert left_out.endswith("0.mp4, 1.mp4, 2.mp4, 3.mp4, 4.mp4 and 2 more")
+    assert find(page, "article") == []
+    assert list_requests(page) == requests
+
+
+def test_models_are_described(page):
+    described = {name.text: line.text for name, line in zip(find(page, "dt"), find(page, "dd"), strict=True)}
+    assert described.keys() >= {"caption", "faces", "objects", "smiling"}
+    assert re.search(r"^Whether a face smiles.* · MIT.* · zoo/smiling/README.md$", described["smiling"])
+
+
+def test_a_link_is_one_only_where_it_is_a_web_address(page):
+    shown = page.execute_async_script("""
+        const done = arguments[0];
+        import("/page/tasks.js").then(({ describeModel }) => done(
+            ["https://example.org/card", "javascript:alert(1)", "zoo/README.md", ""].map((link) => {
+                const line = describeModel({ name: "hat", task: "classification", scores: "AUC 0.9", link })[1];
+                return [line.textContent, line.querySelector("a")?.href ?? null];
+            })));
+    """)
+    assert shown == [
+        ["classification · AUC 0.9 · more about hat", "https://example.org/card"],
+        ["classification · AUC 0.9 · javascript:alert(1)", None],
+        ["classification · AUC 0.9 · zoo/README.md", None],
+        ["classification · AUC 0.9", None],
+    ]
 
 
 def test_pasted_picture(page, gateway_url):
@@ -106,6 +144,5 @@ def test_page_is_small_and_brings_everything():
     assert sum(path.stat().st_size for path in files) < 100_000
     for path in files:
         text = path.read_text().replace("http://www.w3.org/", "")
-        assert "http://" not in text
-        assert "https://" not in text
+        assert "://" not in text
         assert "style=" not in text

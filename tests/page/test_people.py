@@ -18,7 +18,10 @@ def test_keyboard_reaches_and_works_everything(page):
         reached.append(page.switch_to.active_element.get_attribute("id") or page.switch_to.active_element.text)
         if reached[-1] == "threshold":
             press(page, Keys.ARROW_RIGHT)
-    assert reached == ["API", "files", "camera", "threshold", "clear", "The same with curl", "JSON"]
+    lists = [each for each in reached if each.startswith(("face", "person"))]
+    assert len(lists) == 2  # one stop in each, the arrows do the rest
+    others = [each for each in reached if each not in lists]
+    assert others == ["API", "files", "camera", "threshold", "clear", "The same with curl", "JSON"]
     assert page.find_element(By.ID, "threshold-value").text == "26 %"
     press(page, Keys.ENTER)
     assert '"images"' in page.find_element(By.CSS_SELECTOR, ".json pre").text
