@@ -47,6 +47,8 @@ class Card:
     region: Region | None = None
     about: str = ""
     licence: str = ""
+    scores: str = ""
+    link: str = ""
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:

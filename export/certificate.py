@@ -36,7 +36,8 @@ class Certificate:
 
 
 # What of an entry concerns how the network is served, and not what it computes.
-SERVING = ("version", "instances", "threads", "max_batch_size", "region", "default", "min_score", "about", "licence")
+DESCRIBING = ("about", "licence", "scores", "link")
+SERVING = ("version", "instances", "threads", "max_batch_size", "region", "default", "min_score", *DESCRIBING)
 
 
 def describe_entry(model: Model) -> dict:

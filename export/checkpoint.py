@@ -42,6 +42,7 @@ def use_checkpoint(model: Model, path: Path) -> Model:
         framework = Framework.ONNX if path.suffix == ".onnx" else Framework.ULTRALYTICS
         changes |= {"framework": framework, "pixels": Pixels(), "labels": None, "decoding": Decoding()}
         changes |= {"min_score": DEFAULT_MIN_SCORE, "output": None, "about": path.stem, "licence": "AGPL-3.0"}
+        changes |= {"scores": "", "link": ""}
     return model.model_copy(update=changes)
 
 

@@ -68,6 +68,8 @@ def make_card(model: Model, certificate: Certificate, version: int) -> Card:
         region=Region(**model.region.model_dump()) if model.region else None,
         about=model.about,
         licence=model.licence,
+        scores=model.scores,
+        link=model.link,
         **TASKS[model.task].describe(model, certificate),
     )
 

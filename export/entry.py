@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Side = Annotated[int, Field(ge=8, le=4096)]
+Line = Annotated[str, Field(pattern=r"^[^\n]*$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 ACTIONS = {"check", "list", "remove"}  # words of export's command line
@@ -181,7 +182,8 @@ class Model(Entry):
         min_score: a detector's boxes below it are left out of answers, unless the caller says otherwise.
         region: where to look, in place of the whole photo; classifiers and embeddings only.
         default: part of "everything"; with false the model is only computed when it is asked for by name.
-        about, licence: one line each, for people who ask what the model is.
+        about, licence, scores: one line each, for people who ask what the model is.
+        link: where there is more, its card for one: a web address, or a path in the repository.
         version: the version that is served; the newest by default.
         max_batch_size: largest batch Triton builds. instances: processes (CPU). threads: per instance,
             0 for all cores.
@@ -209,8 +211,10 @@ class Model(Entry):
     min_score: Share = DEFAULT_MIN_SCORE
     region: RegionEntry | None = None
     default: bool = True
-    about: str = ""
-    licence: str = ""
+    about: Line = ""
+    licence: Line = ""
+    scores: Line = ""
+    link: Annotated[str, Field(pattern=r"^(https?://\S+|[\w./-]*)$")] = ""
     version: PositiveInt | None = None
     max_batch_size: PositiveInt = 8
     instances: PositiveInt = 2

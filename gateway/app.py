@@ -18,7 +18,7 @@ EXPOSED_HEADERS = ["Server-Timing", "X-Request-ID", "Retry-After"]
 def create_app(settings: Settings | None = None, triton: TritonClient | None = None) -> Flask:
     """The gateway; nothing is opened before the first request."""
     settings = settings or read_settings()
-    app = create_documented_app()
+    app = create_documented_app(bool(settings.api_keys))
     app.extensions[EXTENSION] = create_services(settings, triton)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -1,13 +1,13 @@
-"""What the OpenAPI document says beside the routes' own types, and the page that shows it."""
+"""What the OpenAPI document says beside the routes' own types, and the viewer of it."""
 
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request, send_from_directory
-from flask_openapi3 import APIBlueprint, Info, OpenAPI
+from flask_openapi import APIBlueprint, Info, OpenAPI
 
-from gateway.problems import respond_to_validation
+from gateway.problems import describe, respond_to_validation
 from gateway.schemas import Photo, ProblemDetails
 from gateway.uploads import FIELD
 
@@ -20,8 +20,11 @@ SECURITY_SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-# Keys are optional: the empty requirement stands for a service without keys.
-SECURITY: list[dict[str, list]] = [{}, {"bearer": []}, {"key": []}]
+# Of every route, where the service has keys; and of a route that asks for none.
+SECURITY: list[dict[str, list]] = [{"bearer": []}, {"key": []}]
+OPEN: dict[str, Any] = {"security": []}
+
+DETAIL = "what is wrong with the request, and what is accepted"  # in the examples of problems
 
 BINARY = {"type": "string", "format": "binary"}
 MULTIPART = {
@@ -45,27 +48,12 @@ BODY: dict[str, Any] = {
         },
     }
 }
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Image detection: API</title>
-<rapi-doc spec-url="openapi.json" load-fonts="false" regular-font="system-ui, sans-serif"
-  mono-font="ui-monospace, monospace" theme="light" primary-color="#3b49df" render-style="view" show-header="false"
-  schema-style="table"
-  allow-server-selection="false" sort-endpoints-by="none"></rapi-doc>
-<script src="docs/rapidoc-min.js"></script>
-</html>
-"""
-# RapiDoc writes its styles into the page.
-PAGE_POLICY = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'; "
-    "base-uri 'none'; object-src 'none'"
-)
 
 blueprint = Blueprint("documents", __name__)
 
 
 class DocumentedApp(OpenAPI):
-    """Lets two blueprints serve one path with different methods, of which flask-openapi3 documents the last alone."""
+    """Lets two blueprints serve one path with different methods, of which flask-openapi documents the last alone."""
 
     def register_api(self, api: APIBlueprint, **options: Any) -> None:
         for path in self.paths.keys() & api.paths.keys():
@@ -78,18 +66,21 @@ class DocumentedApp(OpenAPI):
         return func
 
 
-def create_documented_app() -> OpenAPI:
-    """A Flask app that collects the OpenAPI document from its routes."""
-    return DocumentedApp(
+def create_documented_app(has_keys: bool) -> OpenAPI:
+    """A Flask app that collects the OpenAPI document from its routes; with `has_keys` they ask for a key."""
+    app = DocumentedApp(
         "gateway",
         info=INFO,
-        security_schemes=SECURITY_SCHEMES,
+        security_schemes=SECURITY_SCHEMES if has_keys else None,
+        openapi_extensions={"security": SECURITY} if has_keys else {},
         validation_error_status=400,
         validation_error_model=ProblemDetails,
         validation_error_callback=respond_to_validation,
         doc_ui=False,
         static_folder=None,
     )
+    app.openapi_version = "3.1.0"  # which generators of clients read
+    return app
 
 
 def problems_of(*codes: int) -> dict[Any, Any]:
@@ -98,7 +89,7 @@ def problems_of(*codes: int) -> dict[Any, Any]:
     return {
         str(code): {
             "description": HTTPStatus(code).phrase,
-            "content": {"application/problem+json": {"schema": schema}},
+            "content": {"application/problem+json": {"schema": schema, "example": describe(HTTPStatus(code), DETAIL)}},
         }
         for code in codes
     }
@@ -106,17 +97,14 @@ def problems_of(*codes: int) -> dict[Any, Any]:
 
 @blueprint.get("/openapi.json")
 def show_document() -> dict:
-    """Under a path prefix the routes begin with it."""
+    """Its server is the one it came from; under a path prefix the routes begin with it."""
     document: dict = current_app.api_doc  # type: ignore[attr-defined]
-    return document | {"servers": [{"url": request.script_root}]} if request.script_root else document
+    return document | {"servers": [{"url": request.script_root or "/"}]}
 
 
-@blueprint.get("/docs")
-def show_page() -> Response:
-    return Response(PAGE, headers={"Content-Security-Policy": PAGE_POLICY}, mimetype="text/html")
-
-
-@blueprint.get("/docs/rapidoc-min.js")
-def send_script() -> Response:
-    folder = files("flask_openapi3_rapidoc") / "templates" / "rapidoc" / "js"
-    return send_from_directory(str(folder), "rapidoc-min.js", max_age=86400)
+@blueprint.get("/docs/<name>")
+def send_viewer(name: str) -> Response:
+    """Swagger UI's own files."""
+    kind = "css" if name.endswith(".css") else "js"
+    folder = files("flask_openapi_swagger") / "templates" / "swagger" / kind
+    return send_from_directory(str(folder), name, max_age=86400)

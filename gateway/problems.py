@@ -21,7 +21,7 @@ import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
-from flask import Flask, Response, json
+from flask import Flask, Response, json, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -143,7 +143,15 @@ def respond_to_http(error: HTTPException) -> Response:
     """Flask's own refusals: 404, 405, 413 and others."""
     status = HTTPStatus(error.code or 500)
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
-    return make_response(describe(status, error.description or status.phrase), headers)
+    return make_response(describe(status, describe_http(status, error)), headers)
+
+
+def describe_http(status: HTTPStatus, error: HTTPException) -> str:
+    """For a route that is not there, where to find those that are."""
+    there = {HTTPStatus.NOT_FOUND: "there is nothing at", HTTPStatus.METHOD_NOT_ALLOWED: f"no {request.method} at"}
+    if status in there:
+        return f"{there[status]} {request.path}; {request.script_root}/docs has every route"
+    return error.description or status.phrase
 
 
 def respond_to_validation(error: ValidationError) -> Response:

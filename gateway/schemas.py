@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from flask_openapi3 import Tag
+from flask_openapi import Tag
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -12,17 +12,43 @@ from contract.tasks import MAX_DETECTIONS, Task
 PHOTOS = Tag(name="photos", description="Photos in, answers out.")
 MODELS = Tag(name="models", description="What is served.")
 STATUS = Tag(name="status", description="Whether the service is well.")
-EXAMPLE = {
+# What answers look like, for the OpenAPI document.
+SMILING = {"smiling": {"label": "smiling", "probability": 0.9, "probabilities": {"not smiling": 0.1, "smiling": 0.9}}}
+FACE = {
+    "label": "face",
+    "score": 0.97,
+    "box": {"x": 210.5, "y": 80.0, "width": 120.0, "height": 160.2},
+    "attributes": SMILING,
+}
+IMAGE = {
     "filename": "a.jpg",
     "width": 640,
     "height": 480,
-    "attributes": {
-        "smiling": {"label": "smiling", "probability": 0.9, "probabilities": {"not smiling": 0.1, "smiling": 0.9}}
-    },
-    "caption": {"text": "a person smiles", "score": -1.2},
-    "faces": [{"label": "face", "score": 0.97, "box": {"x": 210.5, "y": 80.0, "width": 120.0, "height": 160.2}}],
-    "embeddings": {"embedding": [0.125, -0.0625]},
+    "caption": {"text": "a person smiles", "score": -12.5},
+    "faces": [FACE],
+    "attributes": SMILING,
 }
+MODEL = {
+    "name": "smiling",
+    "task": "classification",
+    "version": "1",
+    "checksum": f"sha256:{'0' * 64}",
+    "geometry": {"mode": "stretch", "width": 64, "height": 64},
+    "labels": ["not smiling", "smiling"],
+    "positive": "smiling",
+    "min_score": 0.25,
+    "default": True,
+    "region": {"of": "faces", "margin": 0.15, "most": 16, "min_score": 0.5},
+    "about": "Whether a face smiles",
+    "licence": "MIT",
+    "scores": "AUC 0.93 on photos kept aside",
+    "link": "zoo/smiling/README.md",
+}
+
+
+def example(value: Any) -> dict[str, Any]:
+    """For a schema's `json_schema_extra`."""
+    return {"examples": [value]}
 
 
 class Query(BaseModel):
@@ -40,7 +66,7 @@ class Query(BaseModel):
     @classmethod
     @cache
     def model_json_schema(cls, *arguments: Any, **options: Any) -> dict[str, Any]:  # type: ignore[override]
-        """Asked for at every request by flask-openapi3, so worth remembering."""
+        """Asked for at every request by flask-openapi, so worth remembering."""
         return super().model_json_schema(*arguments, **options)
 
 
@@ -128,7 +154,7 @@ class ProblemDetails(BaseModel):
     detail: str
 
 
-class ImageAnswer(BaseModel, extra="allow", json_schema_extra={"example": EXAMPLE}):
+class ImageAnswer(BaseModel, extra="allow", json_schema_extra=example(IMAGE)):
     """What is in one photo. Each detector's list and each caption stands under its model's name, as `faces` and
     `caption` in the example. A photo that could not be read has `problem` alone."""
 
@@ -144,7 +170,7 @@ class ImageAnswer(BaseModel, extra="allow", json_schema_extra={"example": EXAMPL
     problem: ProblemDetails | None = None
 
 
-class Answer(BaseModel):
+class Answer(BaseModel, json_schema_extra=example({"images": [IMAGE], "models": {"caption": "1", "smiling": "1"}})):
     images: list[ImageAnswer] = Field(description="in the order of the request")
     models: dict[str, str] = Field(description="version of each model that was asked")
 
@@ -159,7 +185,7 @@ class ModelRegion(BaseModel):
     label: str | None = None
 
 
-class ModelCard(BaseModel):
+class ModelCard(BaseModel, json_schema_extra=example(MODEL)):
     name: str
     task: Task
     version: str
@@ -171,20 +197,22 @@ class ModelCard(BaseModel):
     min_score: float = Field(description="objects below it are left out unless the request says otherwise")
     default: bool = Field(description="whether it is computed when no features are named")
     region: ModelRegion | None = None
-    about: str = ""
+    about: str = Field("", description="one line: what the model is")
     licence: str = ""
+    scores: str = Field("", description="one line: how good it is, and on what")
+    link: str = Field("", description="where there is more: a web address, or a path in the repository")
 
 
-class ModelCards(BaseModel):
+class ModelCards(BaseModel, json_schema_extra=example({"models": [MODEL], "file_types": [".jpeg", ".jpg", ".png"]})):
     models: list[ModelCard]
     file_types: list[str] = Field(description="how names of photo files end; what else is sent is judged by content")
 
 
-class Status(BaseModel):
+class Status(BaseModel, json_schema_extra=example({"status": "ready"})):
     status: str
 
 
-class ClassicAnswer(BaseModel, extra="allow"):
+class ClassicAnswer(BaseModel, extra="allow", json_schema_extra=example({"prob_smiling": 0.9})):
     """One `prob_<name>` per classifier."""
 
     __pydantic_extra__: dict[str, float]

@@ -101,8 +101,8 @@ def test_one_bad_file_among_several_fails_in_its_place(gateway_url, sample_photo
         ("/v1/analyze?min_score=2", [("a.png", encode(gradient()))], 400, "less than or equal to 1"),
         ("/v1/analyze?max_objects=many", [("a.png", encode(gradient()))], 400, "valid integer"),
         ("/v1/analyze", [("a.png", encode(gradient(8, 8)))] * 33, 400, "at most 32"),
-        ("/nowhere", [("a.png", b"")], 404, "not found"),
-        ("/healthz", [("a.png", b"")], 405, "not allowed"),
+        ("/nowhere", [("a.png", b"")], 404, "/docs has every route"),
+        ("/healthz", [("a.png", b"")], 405, "no POST at /healthz; /docs has every route"),
     ],
 )
 def test_bad_requests_end_in_problem_json(gateway_url, path, files, status, words):

@@ -7,11 +7,13 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from PIL import Image
 
 from contract.failure import UnknownTask
 from gateway.app import create_app
+from gateway.operations.keys import create_key
 from gateway.settings import Settings
 from tests.pictures import encode, gradient
 
@@ -93,7 +95,11 @@ def test_bodies_that_hold_no_photo(client, body, status, words):
 def test_one_model(client, sample_photo):
     answer = client.post("/v1/models/smiling", **multipart(("a.jpg", sample_photo))).json
     assert set(answer["images"][0]) == {"filename", "width", "height", "attributes", "faces"}
-    assert client.get("/v1/models/smiling").json["labels"] == ["not smiling", "smiling"]
+    card = client.get("/v1/models/smiling").json
+    assert card["labels"] == ["not smiling", "smiling"]
+    assert card["link"] == "zoo/smiling/README.md"
+    assert card["about"]
+    assert card["licence"]
     for method in (client.get, client.post):
         problem = method("/v1/models/hat")
         assert problem.status_code == 404
@@ -197,14 +203,9 @@ def test_numbers_that_json_does_not_know_are_a_problem_of_their_photo(triton_url
     assert "smiling gave no finite numbers" in images[1]["problem"]["detail"]
 
 
-@pytest.mark.parametrize(
-    ("accept", "files", "status"),
-    [("text/html", 1, 406), ("image/png", 2, 400)],
-)
-def test_annotate_refuses(client, accept, files, status):
-    photos = [("a.png", encode(gradient()))] * files
-    answer = client.post("/v1/annotate", headers={"Accept": accept}, **multipart(*photos))
-    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+def test_annotate_refuses_what_it_cannot_draw(client):
+    answer = client.post("/v1/annotate", headers={"Accept": "text/html"}, **multipart(("a.png", encode(gradient()))))
+    assert (answer.status_code, answer.content_type) == (406, "application/problem+json")
 
 
 def test_answers_carry_id_timings_and_security_headers(client, sample_photo):
@@ -226,16 +227,58 @@ def test_document_is_valid_and_tells_every_route(client):
     OpenAPIV31SpecValidator(document).validate()
     told = {(path, method) for path, methods in document["paths"].items() for method in methods}
     assert told == {(path, method) for path, methods in ROUTES.items() for method in methods}
+    identities = {each["operationId"] for methods in document["paths"].values() for each in methods.values()}
+    assert len(identities) == len(told)
+    assert identities >= {"analyze", "annotate", "listModels"}
+    assert document["servers"] == [{"url": "/"}]
     for path, method in told - {("/healthz", "get")}:
         assert any(int(status) >= 400 for status in document["paths"][path][method]["responses"])
 
 
+def test_every_answer_has_an_example_that_fits_its_schema(client):
+    document = client.get("/openapi.json").json
+    tried = 0
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for response in operation["responses"].values():
+                for media in response["content"].values():
+                    if "$ref" in media["schema"]:
+                        schema = document["components"]["schemas"][media["schema"]["$ref"].rpartition("/")[2]]
+                        (shown,) = [media["example"]] if "example" in media else schema["examples"]
+                        OAS31Validator({**schema, "components": document["components"]}).validate(shown)
+                        tried += 1
+    assert tried > 30
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/annotate"])
+def test_a_second_photo_is_refused_where_one_is_answered(client, path):
+    photo = encode(gradient())
+    answer = client.post(path, **multipart(("a.png", photo), ("b.png", photo)))
+    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+    assert answer.json["detail"] == "2 photos; one is accepted here, /v1/analyze takes several"
+
+
 def test_docs_load_nothing_from_the_network(client):
     page = client.get("/docs")
-    assert "http" not in page.text.replace("http-equiv", "")
+    assert "://" not in page.text
     (policy,) = page.headers.getlist("Content-Security-Policy")  # browsers enforce every one of several
-    assert "default-src 'self'" in policy
-    assert client.get("/docs/rapidoc-min.js").status_code == 200
+    assert policy.startswith("default-src 'self'")
+    assert "unsafe" not in policy
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert client.get(f"/docs/{name}").status_code == 200
+    assert client.get("/docs/none.js").status_code == 404
+
+
+def test_document_asks_for_keys_only_where_there_are_some(client):
+    open_document = client.get("/openapi.json").json
+    assert "security" not in open_document
+    assert "securitySchemes" not in open_document["components"]
+    _, entry = create_key("ana")
+    document = create_app(Settings(api_keys=entry)).test_client().get("/openapi.json").json
+    OpenAPIV31SpecValidator(document).validate()
+    assert document["security"] == [{"bearer": []}, {"key": []}]
+    free = {path for path, methods in document["paths"].items() for each in methods.values() if "security" in each}
+    assert free == {"/healthz", "/readyz"}
 
 
 def test_metrics_count_unknown_routes_and_methods_together(client):

@@ -1,10 +1,16 @@
 """models.toml: a wrong entry is refused with file, model and field named and the accepted values listed."""
 
+import json
+
 import pytest
 
+from contract.card import Card
 from contract.tasks import Task
+from export.certificate import read_certificate
+from export.ensemble import make_card
 from export.errors import ManifestError
 from export.manifest import load_manifest
+from export.repository import NETWORKS
 
 GOOD = """
 [models.hat]
@@ -59,6 +65,8 @@ def test_paths_are_taken_from_the_manifests_folder(tmp_path):
         ("models.hat", "models.error", ["error", "reserved"]),
         ('"hat.h5"', '"hat.h5"\nregion = { of = "faces" }', ["hat", "region.of takes a detector; there are none"]),
         ('"hat.h5"', '"hat.h5"\nregion = { of = "faces", side = 2 }', ["hat", "region.side", "margin, most"]),
+        ('"hat.h5"', '"hat.h5"\nlink = "javascript:alert(1)"', ["hat", "link", "pattern"]),
+        ('"hat.h5"', '"hat.h5"\nscores = "AUC\\n0.9"', ["hat", "scores", "pattern"]),
         ('"classification"', '"embedding"', ["hat", "an embedding has no labels"]),
         (
             '"hat.h5"',
@@ -84,3 +92,12 @@ def test_two_models_with_one_output_are_refused(tmp_path):
     path = write(tmp_path, detector + GOOD.replace("models.hat", "models.hat_scores"))
     with pytest.raises(ManifestError, match="hat_scores and hat would both have the output hat_scores; rename one"):
         load_manifest(path)
+
+
+def test_what_describes_a_model_is_on_its_card():
+    (model,) = load_manifest().select(["smiling"])
+    model = model.model_copy(update={"scores": "AUC 0.93 on photos kept aside"})
+    card = make_card(model, read_certificate(NETWORKS / "smiling" / "1"), 1)
+    text = card.to_json()
+    assert (card.about, card.licence, card.link) == (model.about, model.licence, model.link)
+    assert Card.from_dict("smiling", json.loads(text)).scores == "AUC 0.93 on photos kept aside"

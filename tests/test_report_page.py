@@ -1,33 +1,21 @@
 """The report in Chromium: nothing is loaded, nothing is refused, it fits a narrow window, and it has light and dark."""
 
-import shutil
-
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from report.__main__ import main
+from tests.page.browsing import open_browser
 from tests.scored_runs import make_columns, write_run
-from tests.test_page import FLAGS, QUIET
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium chromium-driver)")
     folder = tmp_path_factory.mktemp("page")
-    run = write_run(folder / "run", make_columns(400, 30, effect=8))
-    assert main([str(run), "--by", "user", "--outcome", "likes", "--compare", str(run), "--thumbnails"]) == 0
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, *QUIET, f"--user-data-dir={folder / 'profile'}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    browser.get(f"file://{run}/_report/report.html")
-    yield browser
-    browser.quit()
+    with open_browser(folder / "profile") as browser:
+        run = write_run(folder / "run", make_columns(400, 30, effect=8))
+        assert main([str(run), "--by", "user", "--outcome", "likes", "--compare", str(run), "--thumbnails"]) == 0
+        browser.get(f"file://{run}/_report/report.html")
+        yield browser
 
 
 def test_nothing_is_loaded_and_nothing_refused(browser):

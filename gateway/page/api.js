@@ -23,9 +23,12 @@ export function useKey(text) {
 }
 
 let known = []; // the models' cards, as they were listed last
+export let fileTypes = []; // how names of photo files end; none before the service has said so
 
 export async function listModels() {
-  known = (await (await call("v1/models")).json()).models;
+  const answer = await (await call("v1/models")).json();
+  known = answer.models;
+  fileTypes = answer.file_types;
   return known;
 }
 

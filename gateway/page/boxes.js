@@ -4,11 +4,20 @@ import { chooseColour, makeSvg, percent } from "./elements.js";
 
 const TEXT = 13; // pixels on the screen, whatever the photo's own size
 
-export function drawBoxes(svg, image, objects) {
+// `point` is told the number of the object that the pointer is on, null when it leaves.
+export function drawBoxes(svg, image, objects, point) {
   svg.setAttribute("viewBox", `0 0 ${image.width} ${image.height}`);
   const size = (TEXT * image.width) / (svg.clientWidth || image.width);
-  svg.replaceChildren(...objects.map((found) => drawBox(found, size)).reverse()); // the best on top
-  for (const group of svg.children) fitLabel(group, size, image.width);
+  const groups = objects.map((found, number) => {
+    const group = drawBox(found, size);
+    group.dataset.number = number;
+    group.addEventListener("pointerenter", () => point(number));
+    group.addEventListener("pointerleave", () => point(null));
+    return group;
+  });
+  const area = ({ dataset }) => objects[dataset.number].box.width * objects[dataset.number].box.height;
+  svg.replaceChildren(...groups.sort((one, other) => area(other) - area(one))); // a face lies on its person
+  for (const group of groups) fitLabel(group, size, image.width);
 }
 
 function drawBox({ label, score, box }, size) {

@@ -3,7 +3,9 @@
 import { convert, Problem, writeCurl } from "./api.js";
 import { drawBoxes } from "./boxes.js";
 import { make } from "./elements.js";
-import { drawGroups, drawObject, drawObjects, find, listDetectors, listSentences } from "./tasks.js";
+import {
+  describeNothing, drawGroups, drawObject, drawObjects, find, hasFacts, listDetectors, listSentences,
+} from "./tasks.js";
 
 const template = document.querySelector("#card");
 
@@ -110,26 +112,37 @@ export class Card {
   }
 
   drawBoxes() {
-    if (this.answer) drawBoxes(this.find("svg"), this.answer.image, this.objects);
+    if (this.answer) drawBoxes(this.find("svg"), this.answer.image, this.objects, (number) => this.point(number));
   }
 
   listObjects(detectors, kept) {
     let number = 0;
     const groups = detectors.map((card, index) => drawObjects(card, kept[index].map((found) => this.makeRow(found, number++))));
     this.find(".detections").replaceChildren(...groups);
+    for (const list of this.element.querySelectorAll(".objects ul")) walkByArrows(list);
+    const nothing = number === 0 && !hasFacts(this.answer.cards, this.answer.image);
+    this.find(".facts").classList.toggle("empty", nothing);
+    this.find(".nothing").textContent = nothing ? describeNothing(detectors) : "";
   }
 
   makeRow(found, number) {
     const row = drawObject(found);
     row.addEventListener("pointerenter", () => this.point(number));
     row.addEventListener("pointerleave", () => this.point(null));
+    row.addEventListener("focus", () => this.point(number));
+    row.addEventListener("blur", () => this.point(null));
+    row.dataset.number = number;
     return row;
   }
 
-  // Dims every box but this one; null shows them all. The boxes were drawn last first.
+  // Shows one object in the photo and in the list; null shows all alike.
   point(number) {
-    const boxes = [...this.find("svg").children].reverse();
-    boxes.forEach((box, index) => box.classList.toggle("dim", number !== null && index !== number));
+    for (const box of this.find("svg").children) {
+      box.classList.toggle("dim", number !== null && Number(box.dataset.number) !== number);
+    }
+    for (const row of this.element.querySelectorAll(".objects li")) {
+      row.classList.toggle("pointed", number !== null && Number(row.dataset.number) === number);
+    }
   }
 
   remove() {
@@ -137,6 +150,20 @@ export class Card {
     URL.revokeObjectURL(this.find("img").src);
     this.element.remove();
   }
+}
+
+// One stop for the Tab key in each list; the arrows go from row to row.
+function walkByArrows(list) {
+  const rows = [...list.querySelectorAll("[data-number]")];
+  rows.forEach((row, index) => { row.tabIndex = index === 0 ? 0 : -1; });
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const next = step && rows[rows.indexOf(document.activeElement) + step];
+    if (!next) return;
+    event.preventDefault();
+    for (const row of rows) row.tabIndex = row === next ? 0 : -1;
+    next.focus();
+  });
 }
 
 function describeTimings({ milliseconds, timings, requestId }) {

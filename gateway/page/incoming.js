@@ -1,6 +1,22 @@
-// The photos in a drop or a paste. A dropped folder gives what looks like a picture in it, and in the folders below.
+// The files in a drop or a paste, those of dropped folders too; and which of them are photos.
 
-const PICTURE = /\.(jpe?g|png|webp|gif|bmp|tiff?|avif|hei[cf]|jp2|p[pgbn]m)$/i;
+const NAMED = 5; // so many files are named before the rest is counted
+
+// [those that are photos by their names, the others]. A file without a suffix may be one; the service goes by content.
+export function sortOut(files, fileTypes) {
+  const isPhoto = ({ name }) => {
+    const suffix = name.match(/\.[^.]+$/)?.[0].toLowerCase();
+    return !suffix || fileTypes.length === 0 || fileTypes.includes(suffix);
+  };
+  return [files.filter(isPhoto), files.filter((file) => !isPhoto(file))];
+}
+
+export function describeOthers(files) {
+  if (files.length === 0) return "";
+  const names = files.slice(0, NAMED).map((file) => file.name).join(", ");
+  const more = files.length > NAMED ? ` and ${files.length - NAMED} more` : "";
+  return `Not sent, as no photo is called so: ${names}${more}`;
+}
 
 export function holdsFiles(transfer) {
   return transfer.types.includes("Files");
@@ -16,8 +32,8 @@ export async function readFiles(transfer) {
 
 async function readFolder(folder) {
   const entries = (await listFolder(folder)).sort((one, other) => one.name.localeCompare(other.name));
-  const pictures = entries.filter((entry) => entry.isDirectory || PICTURE.test(entry.name));
-  const files = await Promise.all(pictures.map((entry) => (entry.isDirectory ? readFolder(entry) : readFile(entry))));
+  const seen = entries.filter((entry) => !entry.name.startsWith("."));
+  const files = await Promise.all(seen.map((entry) => (entry.isDirectory ? readFolder(entry) : readFile(entry))));
   return files.flat();
 }
 

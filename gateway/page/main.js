@@ -1,10 +1,10 @@
 // The page: photos in by drop, paste or choice; a card for each; one slider for all of them.
 
-import { analyze, listModels, Problem, useKey } from "./api.js";
+import { analyze, fileTypes, listModels, Problem, useKey } from "./api.js";
 import { Card } from "./card.js";
 import { percent } from "./elements.js";
-import { holdsFiles, readFiles } from "./incoming.js";
-import { listDetectors } from "./tasks.js";
+import { describeOthers, holdsFiles, readFiles, sortOut } from "./incoming.js";
+import { describeModel, listDetectors } from "./tasks.js";
 
 const MAX_CONCURRENT = 4;
 const get = (id) => document.getElementById(id);
@@ -15,7 +15,9 @@ let running = 0;
 let threshold = null; // each detector's own, until the slider is moved
 
 function accept(files) {
-  const added = [...files].map((file) => new Card(file, ask));
+  const [photos, others] = sortOut([...files], fileTypes);
+  get("left-out").textContent = describeOthers(others);
+  const added = photos.map((file) => new Card(file, ask));
   get("results").prepend(...added.map((card) => card.element));
   for (const card of added) {
     cards.add(card);
@@ -66,6 +68,7 @@ function clear() {
   waiting.length = 0;
   for (const card of cards) card.remove();
   cards.clear();
+  get("left-out").textContent = "";
   showProgress();
   get("files").focus();
 }
@@ -85,8 +88,11 @@ function askForKey() {
 
 async function introduce() {
   try {
-    const names = (await listModels()).map((model) => model.name);
-    get("models").textContent = `Models: ${names.join(", ")}`;
+    const models = await listModels();
+    get("models").textContent = `Models: ${models.map((model) => model.name).join(", ")}`;
+    get("files").accept = ["image/*", ...fileTypes].join(",");
+    get("described").replaceChildren(...models.flatMap(describeModel));
+    get("about").hidden = false;
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     get("models").textContent = problem.message;

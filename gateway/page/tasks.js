@@ -33,6 +33,26 @@ export function drawGroups(cards, image) {
   });
 }
 
+// Whether some model beside the detectors and the sentences has something to show.
+export function hasFacts(cards, image) {
+  return cards.some((card) => !TASKS[card.task] || (TASKS[card.task].group && find(card, image) !== null));
+}
+
+export function describeNothing(detectors) {
+  return `Nothing found: no ${detectors.map((card) => card.name).join(", no ") || "answer"} at this score.`;
+}
+
+// Name and one line about a model.
+export function describeModel({ name, task, about, scores, licence, link = "" }) {
+  const line = make("dd", [about || task, scores, licence].filter(Boolean).join(" · "));
+  if (/^https?:/.test(link)) {
+    const anchor = make("a", `more about ${name}`);
+    anchor.href = link;
+    line.append(" · ", anchor);
+  } else if (link) line.append(` · ${link}`);
+  return [make("dt", name), line];
+}
+
 function drawGroup(card, task, value) {
   return value === null ? drawNote(card.name, `none of ${card.region?.of ?? "them"} to look at`) : task.group(card, value);
 }
@@ -46,7 +66,7 @@ function drawAttribute(card, { label: best, probabilities }) {
     row.append(make("span", label), drawBar(`${card.name}: ${label}`, share), make("span", percent(share), "number"));
     return row;
   }));
-  group.append(make("h3", card.name), list);
+  group.append(make("h3", card.region ? `${card.name}, largest of ${card.region.of}` : card.name), list);
   return group;
 }
 
@@ -74,8 +94,8 @@ export function drawObject({ label, score, attributes = {} }) {
   const swatch = make("span", "", "swatch");
   swatch.style.setProperty("background", chooseColour(label));
   const seen = Object.values(attributes).filter(Boolean).map((each) => `${each.label} ${percent(each.probability)}`);
-  const name = make("span", [label, ...seen].join(", "));
-  row.append(swatch, name, drawBar(label, score), make("span", percent(score), "number"));
+  row.append(swatch, make("span", label), drawBar(label, score), make("span", percent(score), "number"));
+  if (seen.length) row.append(make("p", seen.join(", "), "quiet"));
   return row;
 }
 

@@ -1,13 +1,13 @@
 """Photos in, answers out."""
 
 from flask import Response, current_app, request
-from flask_openapi3 import APIBlueprint
+from flask_openapi import APIBlueprint
 
 from contract.answer import Classification, read_main
 from contract.card import Card
 from contract.tasks import Task
 from gateway.answers import describe_photo, list_found, positive_probability
-from gateway.documents import BODY, SECURITY, problems_of
+from gateway.documents import BODY, problems_of
 from gateway.drawing import FORMATS, annotate
 from gateway.inference import infer
 from gateway.operations import metrics
@@ -23,17 +23,16 @@ blueprint = APIBlueprint(
     "analysis",
     __name__,
     abp_tags=[PHOTOS],
-    abp_security=SECURITY,
     abp_responses=problems_of(400, 401, 408, 413, 415, 422, 429, 500, 503, 504),
 )
 blueprint.before_request(require_key)
 
 
-@blueprint.post("/", responses={200: ClassicAnswer}, openapi_extensions=BODY)
-@blueprint.put("/", responses={200: ClassicAnswer}, openapi_extensions=BODY)
+@blueprint.post("/", operation_id="classify", responses={200: ClassicAnswer}, openapi_extensions=BODY)
+@blueprint.put("/", operation_id="classifyByPut", responses={200: ClassicAnswer}, openapi_extensions=BODY)
 def classify() -> dict[str, float]:
-    """The short answer: one probability per classifier, for the first photo"""
-    upload = receive()[0]
+    """The short answer about one photo: a probability per classifier"""
+    upload = receive_one()
     catalog = services().triton.catalog()
     classifiers = [card for card in catalog.select() if card.task is Task.CLASSIFICATION]
     cards = catalog.with_detectors(classifiers)
@@ -49,6 +48,7 @@ def classify() -> dict[str, float]:
 
 @blueprint.post(
     "/v1/analyze",
+    operation_id="analyze",
     description="A photo among several that cannot be read fails alone: its place in `images` holds a `problem`.",
     responses={200: Answer},
     openapi_extensions=BODY,
@@ -59,7 +59,12 @@ def analyze(query: Selection) -> dict:
     return answer(receive(), cards, query)
 
 
-@blueprint.post("/v1/models/<name>", responses={200: Answer, **problems_of(404)}, openapi_extensions=BODY)
+@blueprint.post(
+    "/v1/models/<name>",
+    operation_id="analyzeWithModel",
+    responses={200: Answer, **problems_of(404)},
+    openapi_extensions=BODY,
+)
 def analyze_with(path: ModelPath, query: Filters) -> dict:
     """What one model sees in each photo"""
     cards = [find_card(path.name)]
@@ -68,6 +73,7 @@ def analyze_with(path: ModelPath, query: Filters) -> dict:
 
 @blueprint.post(
     "/v1/annotate",
+    operation_id="annotate",
     responses={200: {"content": {name: {"schema": {"type": "string", "format": "binary"}} for name in FORMATS}}}
     | problems_of(406),
     openapi_extensions=BODY,
@@ -78,18 +84,24 @@ def draw(query: Selection) -> Response:
     if mimetype is None:
         raise NotAcceptable(f"accepted are {', '.join(FORMATS)}")
     cards = select_models(query)
-    uploads = receive()
-    if len(uploads) > 1:
-        raise BadRequest(f"{len(uploads)} photos; one is accepted here")
-    (photo,) = answer(uploads, cards, query)["images"]
+    upload = receive_one()
+    (photo,) = answer([upload], cards, query)["images"]
     with measured("drawing"):
-        return Response(annotate(uploads[0].data, photo, cards, mimetype), mimetype=mimetype)
+        return Response(annotate(upload.data, photo, cards, mimetype), mimetype=mimetype)
 
 
 def receive() -> list[Upload]:
     """The request's photos."""
     with receiving_body():
         return read_uploads(request, services().settings)
+
+
+def receive_one() -> Upload:
+    """The request's photo, where a second one would have no place in the answer."""
+    uploads = receive()
+    if len(uploads) > 1:
+        raise BadRequest(f"{len(uploads)} photos; one is accepted here, /v1/analyze takes several")
+    return uploads[0]
 
 
 def answer(uploads: list[Upload], cards: list[Card], query: Filters) -> dict:

@@ -1,4 +1,4 @@
-"""The page for people with a browser. Everything it needs lies in `gateway/page`."""
+"""The pages for people with a browser. What they need lies in `gateway/page`; the viewer of the API brings its own."""
 
 from pathlib import Path
 
@@ -12,6 +12,11 @@ blueprint = Blueprint("page", __name__)
 @blueprint.get("/")
 def show_page() -> Response:
     return send_from_directory(FOLDER, "index.html", max_age=0)
+
+
+@blueprint.get("/docs")
+def show_docs() -> Response:
+    return send_from_directory(FOLDER, "docs.html", max_age=0)
 
 
 @blueprint.get("/page/<path:name>")

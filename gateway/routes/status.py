@@ -1,10 +1,10 @@
 """What is there and whether it is well."""
 
 from flask import Response
-from flask_openapi3 import APIBlueprint
+from flask_openapi import APIBlueprint
 
 from contract.request import FILE_TYPES
-from gateway.documents import SECURITY, problems_of
+from gateway.documents import OPEN, problems_of
 from gateway.operations.admission import require_key
 from gateway.operations.metrics import write_metrics
 from gateway.problems import Overloaded
@@ -12,21 +12,19 @@ from gateway.schemas import MODELS, STATUS, ModelCard, ModelCards, ModelPath, St
 from gateway.selection import find_card
 from gateway.services import services
 
-models = APIBlueprint(
-    "models", __name__, abp_tags=[MODELS], abp_security=SECURITY, abp_responses=problems_of(401, 429, 500, 503)
-)
+models = APIBlueprint("models", __name__, abp_tags=[MODELS], abp_responses=problems_of(401, 429, 500, 503))
 models.before_request(require_key)
 health = APIBlueprint("health", __name__, abp_tags=[STATUS])
 
 
-@models.get("/v1/models", responses={200: ModelCards})
+@models.get("/v1/models", operation_id="listModels", responses={200: ModelCards})
 def list_models() -> dict:
     """The models that are served"""
     cards = services().triton.catalog().cards.values()
     return {"models": [card.to_dict() for card in cards], "file_types": sorted(FILE_TYPES)}
 
 
-@models.get("/v1/models/<name>", responses={200: ModelCard, **problems_of(400, 404)})
+@models.get("/v1/models/<name>", operation_id="showModel", responses={200: ModelCard, **problems_of(400, 404)})
 def show_model(path: ModelPath) -> dict:
     """One model: task, labels, version, geometry, checksum"""
     return find_card(path.name).to_dict()
@@ -38,13 +36,13 @@ def show_metrics() -> Response:
     return Response(write_metrics(), mimetype="text/plain; version=0.0.4")
 
 
-@health.get("/healthz", responses={200: Status})
+@health.get("/healthz", operation_id="isAlive", responses={200: Status}, openapi_extensions=OPEN)
 def is_alive() -> dict:
     """The process answers; nothing else is asked"""
     return {"status": "alive"}
 
 
-@health.get("/readyz", responses={200: Status, **problems_of(503)})
+@health.get("/readyz", operation_id="isReady", responses={200: Status, **problems_of(503)}, openapi_extensions=OPEN)
 def is_ready() -> dict:
     """Triton and the ensemble are ready"""
     if not services().triton.is_ready():
