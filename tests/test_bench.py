@@ -10,7 +10,7 @@ import pytest
 from bench.client import Plan, cycle_photos, read_photos
 from bench.context import Context
 from bench.load import Measured
-from bench.photos import write_photo
+from bench.photos import write_faces, write_photo
 from bench.report import README, SCORING_README, compare, show_verdicts, write_section
 from bench.sections import BULK, SERVICE, overload
 from bench.sections import compare as compare_section
@@ -43,6 +43,12 @@ def test_a_section_is_written_between_its_marks(tmp_path):
     assert path.read_text() == "before\n<!-- bench limit -->\n| new \\1 |\n<!-- end limit -->\nafter\n"
     with pytest.raises(ValueError, match="no section start"):
         write_section("start", "", path)
+
+
+def test_faces_of_a_made_photo_are_found(analyze, tmp_path):
+    for count in (0, 1, 8):
+        row = analyze(write_faces(tmp_path / "faces.jpg", count).read_bytes(), outputs=["faces_scores"])
+        assert (row["faces_scores"] >= 0.5).sum() == count
 
 
 def test_limit_and_service_take_turns(triton_url, tmp_path):

@@ -7,6 +7,7 @@ from bench.scoring import measure_bulk_limit, measure_bulk_memory, measure_bulk_
 from bench.sections.classifiers import measure_classifiers
 from bench.sections.compare import measure_compare
 from bench.sections.endurance import measure_memory, measure_start
+from bench.sections.faces import measure_faces
 from bench.sections.overload import measure_overload
 from bench.sections.peers import measure_peers
 from bench.sections.pieces import measure_pieces
@@ -22,6 +23,7 @@ SERVICE: dict[str, Section] = {
     "concurrency": measure_concurrency,
     "workloads": measure_workloads,
     "classifiers": measure_classifiers,
+    "faces": measure_faces,
     "tuning": measure_tuning,
     "pieces": measure_pieces,
     "overload": measure_overload,
