@@ -1,7 +1,10 @@
 """What is there and whether it is well."""
 
+from urllib.request import urlopen
+
 from flask import Response
 from flask_openapi3 import APIBlueprint
+from werkzeug.exceptions import NotFound
 
 from gateway.documents import SECURITY, problems_of
 from gateway.operations.admission import require_key
@@ -10,6 +13,9 @@ from gateway.problems import Overloaded
 from gateway.schemas import MODELS, STATUS, ModelCard, ModelCards, ModelPath, Status
 from gateway.selection import find_card
 from gateway.services import services
+
+PROMETHEUS = "text/plain; version=0.0.4"
+METRICS_SECONDS = 5.0
 
 models = APIBlueprint(
     "models", __name__, abp_tags=[MODELS], abp_security=SECURITY, abp_responses=problems_of(401, 429, 500, 503)
@@ -33,7 +39,20 @@ def show_model(path: ModelPath) -> dict:
 @models.get("/metrics", doc_ui=False)
 def show_metrics() -> Response:
     """Prometheus' text format."""
-    return Response(write_metrics(), mimetype="text/plain; version=0.0.4")
+    return Response(write_metrics(), mimetype=PROMETHEUS)
+
+
+@models.get("/metrics/triton", doc_ui=False)
+def show_triton_metrics() -> Response:
+    """Triton's own, which is not to be reached from elsewhere."""
+    url = services().settings.triton_metrics_url
+    if not url:
+        raise NotFound("TRITON_METRICS_URL is not set")
+    try:
+        with urlopen(url, timeout=METRICS_SECONDS) as answer:
+            return Response(answer.read(), mimetype=PROMETHEUS)
+    except OSError:
+        raise Overloaded("the inference server does not tell its metrics") from None
 
 
 @health.get("/healthz", responses={200: Status})
