@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help serve reload export score report train test perf bench lint format clean
+.PHONY: help serve reload export score report train test test-containers perf bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | column -s '#' -t 2>/dev/null || grep '##' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | column -s '#' -t 2>/dev/null || grep '##' $(MAKEFILE_LIST)
 
 serve: $(VENV)/.serve ## start Triton and the gateway, and open http://127.0.0.1:8080
 	@exec "$$PWD/$(BIN)/python" -m serving $(ARGS)
@@ -32,6 +32,9 @@ train: $(VENV)/.test ## make the bundled checkpoints again: make train ARGS="--d
 
 test: $(VENV)/.test $(VENV)/.perf ## run all tests, against the real server
 	$(BIN)/python -m pytest -ra $(ARGS)
+
+test-containers: $(VENV)/.test ## build the embedded image and try it, where a Docker engine is or can be started
+	$(BIN)/python -m pytest -m containers tests/containers $(ARGS)
 
 perf: $(VENV)/.serve $(VENV)/.perf ## measure with NVIDIA's perf_analyzer and real photos
 	@exec $(BIN)/python -m bench.perf $(ARGS)

@@ -20,7 +20,7 @@ if hasattr(libc := ctypes.CDLL(None), "mallopt"):
     libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
     libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
 
-worker_class = "gthread"
+worker_class = "gateway.operations.draining_worker.DrainingWorker"
 logger_class = "gateway.operations.access_log.GunicornLogger"
 workers = max(1, (os.cpu_count() or 1) // 2)
 # More than travel to Triton at a time (MAX_CONCURRENT groups of eight) and wait for it (MAX_WAITING), so that health

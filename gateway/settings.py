@@ -32,6 +32,9 @@ class Settings(BaseSettings, frozen=True, extra="ignore", env_ignore_empty=True)
     """What can be chosen when the gateway starts."""
 
     triton_url: str = Field("127.0.0.1:8001", description="host:port of Triton's gRPC endpoint")
+    triton_metrics_url: str = Field(
+        "", description="where Triton's Prometheus metrics are; /metrics/triton passes them on"
+    )
     request_seconds: PositiveFloat = Field(15.0, description="deadline of a request after its upload, queues included")
     upload_seconds: PositiveFloat = Field(30.0, description="time that a client may take to send a request's body")
     max_upload_bytes: PositiveInt = Field(32_000_000, description="largest request body, in bytes")

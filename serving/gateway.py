@@ -33,12 +33,18 @@ def prepare_gateway(settings: Settings, listener: socket.socket) -> GatewayLaunc
         *("--log-level", "info" if settings.verbose else "warning"),
         APP,
     )
-    return GatewayLaunch(command, {**os.environ, "TRITON_URL": triton_url(settings)}, (listener.fileno(),))
+    triton = {"TRITON_URL": triton_url(settings), "TRITON_METRICS_URL": metrics_url(settings)}
+    return GatewayLaunch(command, {**os.environ, **triton}, (listener.fileno(),))
 
 
 def triton_url(settings: Settings) -> str:
     """Host and port of Triton's gRPC endpoint, for clients on this machine."""
     return f"{bracket(reachable(settings.triton_host))}:{settings.grpc_port}"
+
+
+def metrics_url(settings: Settings) -> str:
+    """URL of Triton's Prometheus metrics, for clients on this machine."""
+    return f"http://{bracket(reachable(settings.triton_host))}:{settings.metrics_port}/metrics"
 
 
 def gateway_url(settings: Settings) -> str:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from serving.child import Child
 from serving.errors import ModelsUnavailable, ServingError
-from serving.gateway import GatewayLaunch, gateway_url, is_gateway_ready, prepare_gateway, triton_url
+from serving.gateway import GatewayLaunch, gateway_url, is_gateway_ready, metrics_url, prepare_gateway, triton_url
 from serving.installation import find_installation
 from serving.model_control import connect
 from serving.ports import take_ports
@@ -216,7 +216,7 @@ def describe_endpoints(settings: Settings) -> str:
     host = triton_url(settings).rpartition(":")[0]
     if settings.http:
         endpoints["Triton HTTP"] = f"http://{host}:{settings.http_port}"
-    endpoints["Metrics"] = f"http://{host}:{settings.metrics_port}/metrics"
+    endpoints["Metrics"] = metrics_url(settings)
     if settings.gateway:
         endpoints["Gateway"] = gateway_url(settings)
     return "\n".join(f"  {name:<12} {url}" for name, url in endpoints.items())

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docker-compose.yml"
 SERVICES = yaml.safe_load(FILE.read_text())["services"]
 TRITONS = ["triton-gpu", "triton-cpu"]
+DEFAULT = dict(line.split("=") for line in (ROOT / ".env").read_text().splitlines() if not line.startswith("#"))
 
 
 def read_dockerfile(service: str) -> str:
@@ -37,11 +38,12 @@ def test_file_follows_the_compose_specification():
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_path_of_the_build_exists(service):
     build = SERVICES[service]["build"]
-    sources = re.findall(r"^COPY (\S+) \S+$", read_dockerfile(service), re.MULTILINE)
-    assert sources
-    for source in sources:
+    lines = re.findall(r"^COPY (.+) \S+$", read_dockerfile(service), re.MULTILINE)
+    assert lines
+    carried = (ROOT / ".dockerignore").read_text().splitlines()
+    for source in " ".join(lines).split():
         assert (ROOT / build["context"] / source).exists()
-        assert f"!{Path(source).parts[0]}" in (ROOT / ".dockerignore").read_text().splitlines()
+        assert {f"!{source}", f"!{Path(source).parts[0]}"} & set(carried)
 
 
 @pytest.mark.parametrize("service", TRITONS)
@@ -52,7 +54,7 @@ def test_packages_come_from_the_pinned_requirements(service):
         assert any(re.match(rf"{package}(\[\w+\])?==", line) for line in pinned), package
 
 
-@pytest.mark.parametrize("service", TRITONS)
+@pytest.mark.parametrize("service", [*TRITONS, "embedded"])
 def test_repositories_are_mounted_read_only_where_serving_looks(service):
     mounts = [volume.split(":") for volume in SERVICES[service]["volumes"] if volume.startswith("./")]
     defaults = {path.relative_to(ROOT) for path in ServingSettings().model_repository}
@@ -91,7 +93,7 @@ def test_triton_environment_are_settings(service, monkeypatch):
 
 def test_release_has_its_security_holes_mended():
     (release,) = set(re.findall(r"TRITON_RELEASE(?:=|:-)([\d.]+)", FILE.read_text() + read_dockerfile("triton-gpu")))
-    assert tuple(map(int, release.split("."))) >= (25, 7)
+    assert tuple(map(int, release.split("."))) >= (26, 7)
 
 
 def test_gateway_finds_triton():
@@ -101,7 +103,16 @@ def test_gateway_finds_triton():
     for service in TRITONS:
         assert host in SERVICES[service]["networks"]["default"]["aliases"]
         assert int(port) == ServingSettings().grpc_port
-    assert set(SERVICES["gateway"]["depends_on"]) == set(TRITONS)
+
+
+def test_embedded_image_sets_settings_and_starts_by_default(monkeypatch):
+    for name, value in re.findall(r"(SERVING_\w+)=(\S+)", read_dockerfile("embedded")):
+        monkeypatch.setenv(name, str(ROOT) if name == "SERVING_BACKEND_DIRECTORY" else value)
+        assert name.removeprefix(ENVIRONMENT_PREFIX).lower() in ServingSettings.model_fields
+    settings = read_settings([])
+    assert settings.gateway_host == "0.0.0.0"
+    assert settings.triton_host == "127.0.0.1"
+    assert SERVICES["embedded"]["profiles"] == [DEFAULT["COMPOSE_PROFILES"]]
 
 
 def test_gpu_is_reserved_in_its_profile_only():

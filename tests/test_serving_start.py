@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -17,6 +18,7 @@ from tritonclient.utils import InferenceServerException
 from serving.backend_directory import lay_out_backends, link_libraries
 from serving.installation import find_wheel
 from serving.triton import python_directory
+from tests.containers.load import load
 from tests.serving_process import ROOT, SECRET, ServingProcess, list_descendants, read_status, run_serving
 from tests.tiny_networks import write_ensemble, write_network
 
@@ -112,6 +114,12 @@ def test_gateway_counts_its_requests_and_leaves_no_files(repository, tmp_path, m
         assert list(homes["TMPDIR"].glob("gateway-metrics-*"))
         # A container's /tmp lets nothing be run.
         assert [path for path in homes["TMPDIR"].rglob("*.so*") if not path.is_symlink()] == []
+        with ThreadPoolExecutor() as pool:
+            counts = pool.submit(load, gateway.removeprefix("http://"), b"no photo", clients=8, seconds=4)
+            time.sleep(2)
+            serving.stop()
+        # Who connected while the gateway stopped was answered, and nobody connected after it.
+        assert set(counts.result()) == {"500", "refused"}  # the tiny ensemble has no models to ask
     left = [path.name for folder in homes.values() for path in folder.rglob("*")]
     # Nor what ONNX Runtime would tell its maker.
     assert [

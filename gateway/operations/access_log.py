@@ -12,7 +12,7 @@ from gateway.operations.request_context import context, find_request_id
 from gateway.settings import read_settings
 
 # Asked for every few seconds by machines.
-PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+PROBES = frozenset({"/healthz", "/readyz", "/metrics", "/metrics/triton"})
 log = logging.getLogger("gateway.access")
 
 

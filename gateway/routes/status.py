@@ -1,7 +1,14 @@
 """What is there and whether it is well."""
 
+from urllib.request import urlopen
+
 from flask import Response
+<<<<<<< HEAD
 from flask_openapi import APIBlueprint
+=======
+from flask_openapi3 import APIBlueprint
+from werkzeug.exceptions import NotFound
+>>>>>>> deploying
 
 from contract.request import FILE_TYPES
 from gateway.documents import OPEN, problems_of
@@ -12,7 +19,16 @@ from gateway.schemas import MODELS, STATUS, ModelCard, ModelCards, ModelPath, St
 from gateway.selection import find_card
 from gateway.services import services
 
+<<<<<<< HEAD
 models = APIBlueprint("models", __name__, abp_tags=[MODELS], abp_responses=problems_of(401, 429, 500, 503))
+=======
+PROMETHEUS = "text/plain; version=0.0.4"
+METRICS_SECONDS = 5.0
+
+models = APIBlueprint(
+    "models", __name__, abp_tags=[MODELS], abp_security=SECURITY, abp_responses=problems_of(401, 429, 500, 503)
+)
+>>>>>>> deploying
 models.before_request(require_key)
 health = APIBlueprint("health", __name__, abp_tags=[STATUS])
 
@@ -33,7 +49,20 @@ def show_model(path: ModelPath) -> dict:
 @models.get("/metrics", doc_ui=False)
 def show_metrics() -> Response:
     """Prometheus' text format."""
-    return Response(write_metrics(), mimetype="text/plain; version=0.0.4")
+    return Response(write_metrics(), mimetype=PROMETHEUS)
+
+
+@models.get("/metrics/triton", doc_ui=False)
+def show_triton_metrics() -> Response:
+    """Triton's own, which is not to be reached from elsewhere."""
+    url = services().settings.triton_metrics_url
+    if not url:
+        raise NotFound("TRITON_METRICS_URL is not set")
+    try:
+        with urlopen(url, timeout=METRICS_SECONDS) as answer:
+            return Response(answer.read(), mimetype=PROMETHEUS)
+    except OSError:
+        raise Overloaded("the inference server does not tell its metrics") from None
 
 
 @health.get("/healthz", operation_id="isAlive", responses={200: Status}, openapi_extensions=OPEN)
