@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help serve reload export score report train test test-containers perf bench lint format clean
+.PHONY: help serve demo reload export score report train test test-containers perf bench lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -13,6 +13,9 @@ help: ## list the targets
 
 serve: $(VENV)/.serve ## start Triton and the gateway, and open http://127.0.0.1:8080
 	@exec "$$PWD/$(BIN)/python" -m serving $(ARGS)
+
+demo: $(VENV)/.serve $(VENV)/.score ## serve, score the sample photos, write their report, and print where it all is
+	@exec $(BIN)/python -m examples.demo $(ARGS)
 
 reload: ## have the running service take up new and changed models
 	@here=$$(printf %s "$$PWD/$(BIN)/python" | sed 's/[][\.*^$$+?(){}|]/\\&/g'); \

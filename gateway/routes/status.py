@@ -3,12 +3,8 @@
 from urllib.request import urlopen
 
 from flask import Response
-<<<<<<< HEAD
 from flask_openapi import APIBlueprint
-=======
-from flask_openapi3 import APIBlueprint
 from werkzeug.exceptions import NotFound
->>>>>>> deploying
 
 from contract.request import FILE_TYPES
 from gateway.documents import OPEN, problems_of
@@ -19,16 +15,10 @@ from gateway.schemas import MODELS, STATUS, ModelCard, ModelCards, ModelPath, St
 from gateway.selection import find_card
 from gateway.services import services
 
-<<<<<<< HEAD
-models = APIBlueprint("models", __name__, abp_tags=[MODELS], abp_responses=problems_of(401, 429, 500, 503))
-=======
 PROMETHEUS = "text/plain; version=0.0.4"
 METRICS_SECONDS = 5.0
 
-models = APIBlueprint(
-    "models", __name__, abp_tags=[MODELS], abp_security=SECURITY, abp_responses=problems_of(401, 429, 500, 503)
-)
->>>>>>> deploying
+models = APIBlueprint("models", __name__, abp_tags=[MODELS], abp_responses=problems_of(401, 429, 500, 503))
 models.before_request(require_key)
 health = APIBlueprint("health", __name__, abp_tags=[STATUS])
 
