@@ -55,8 +55,8 @@ def try_clients(workplace: Workplace) -> Iterator[Check]:
 
 
 def smiling(answer: dict[str, np.ndarray] | str) -> float | None:
-    """Of the first photo."""
-    return None if isinstance(answer, str) else float(answer["smiling"][0, 1])
+    """Of the first photo's largest face."""
+    return None if isinstance(answer, str) else float(answer["smiling"][0, 0, 1])
 
 
 def try_forms(client: InferenceServerClient, photo: bytes, small: bytes, right: float) -> Iterator[Check]:
