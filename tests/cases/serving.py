@@ -99,7 +99,7 @@ def try_path_with_space(workplace: Workplace) -> Iterator[Check]:
     workplace.execute("git", "clone", "--quiet", ROOT, clone)
     (clone / ".venv").symlink_to(Path(os.path.realpath(ROOT / ".venv")))
     # What is installed is not installed again: a clone's requirements are newer than the folder's stamps.
-    flags = "--gateway-port 0 --grpc-port 0 --metrics-port 0 --probe-interval 0"
+    flags = "--gateway-port 0 --grpc-port 0 --metrics-port 0 --probe-interval 0 --ready-timeout 500"
     command = ["make", "--old-file", ".venv/.serve", "serve", f"ARGS={flags}"]
     with run_group(command, clone) as process:
         printed = []
