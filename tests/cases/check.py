@@ -12,7 +12,8 @@ class Check(NamedTuple):
     ok: bool
 
     def __str__(self) -> str:
-        return f"{self.what} | expected {self.expected} | got {self.got} | {'ok' if self.ok else 'FAULT'}"
+        words = f"{self.what} | expected {self.expected} | got {self.got} | {'ok' if self.ok else 'FAULT'}"
+        return " ".join(words.split())
 
 
 def same(what: str, expected: object, got: object) -> Check:

@@ -99,7 +99,7 @@ def try_path_with_space(workplace: Workplace) -> Iterator[Check]:
     workplace.execute("git", "clone", "--quiet", ROOT, clone)
     (clone / ".venv").symlink_to(Path(os.path.realpath(ROOT / ".venv")))
     # What is installed is not installed again: a clone's requirements are newer than the folder's stamps.
-    flags = "--gateway-port 0 --grpc-port 0 --metrics-port 0 --probe-interval 0"
+    flags = "--gateway-port 0 --grpc-port 0 --metrics-port 0 --probe-interval 0 --ready-timeout 500"
     command = ["make", "--old-file", ".venv/.serve", "serve", f"ARGS={flags}"]
     with run_group(command, clone) as process:
         printed = []
@@ -193,7 +193,8 @@ def serve_page() -> Iterator[str]:
 
 
 def try_clients_behind_a_proxy(workplace: Workplace) -> Iterator[Check]:
-    settings = {"RATE_LIMIT": "2 per minute", "TRUSTED_PROXIES": "1", "TRITON_URL": workplace.triton}
+    settings = {"RATE_LIMIT": "2 per minute", "TRUSTED_PROXIES": "1", "LOG_FORMAT": "json"}
+    settings["TRITON_URL"] = workplace.triton
     with GunicornProcess(**settings) as gateway:
         for what, addresses, statuses in (
             ("three clients", ["203.0.113.1", "203.0.113.2", "203.0.113.3"], [200, 200, 200]),
@@ -201,8 +202,9 @@ def try_clients_behind_a_proxy(workplace: Workplace) -> Iterator[Check]:
         ):
             seen = [ask_as(gateway.url, address) for address in addresses]
             yield same(f"{what} behind a proxy, 2 per minute each", statuses, seen)
-        log = "\n".join(gateway.stop())
-    yield says("the log names the client", log, "203.0.113.1", "203.0.113.4")
+        lines = [json.loads(line) for line in gateway.stop()]
+    clients = sorted({line["client"] for line in lines if line.get("path") == "/v1/analyze"})
+    yield same("clients in the log", [f"203.0.113.{number}" for number in range(1, 5)], clients)
 
 
 def ask_as(url: str, address: str) -> int:
