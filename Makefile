@@ -104,6 +104,6 @@ $(VENV)/.score: requirements/scoring.txt requirements/report.txt requirements/cl
 	@echo "Installing $< and $(word 2,$^) (a gRPC client, Parquet and statistics; once)"
 	@$(PIP) -r $< -r $(word 2,$^) && touch $@
 
-$(VENV)/.test: requirements/test.txt requirements/export.txt requirements/train.txt requirements/serve.txt requirements/gateway.txt requirements/ray.txt requirements/scoring.txt requirements/report.txt | $(VENV)/.python
+$(VENV)/.test: requirements/test.txt requirements/export.txt requirements/train.txt requirements/serve.txt requirements/gateway.txt requirements/ray.txt requirements/scoring.txt requirements/report.txt requirements/tracing.txt | $(VENV)/.python
 	@echo "Installing $< (the training frameworks and the test tools; once)"
 	@$(PIP) -r $< && touch $@ $(VENV)/.export $(VENV)/.serve $(VENV)/.score

@@ -6,7 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gateway import documents, problems
 from gateway.documents import create_documented_app
-from gateway.operations import access_log, admission, metrics, request_context, security_headers, unread_body
+from gateway.operations import access_log, admission, metrics, request_context, security_headers, tracing, unread_body
 from gateway.routes import analysis, page, status
 from gateway.services import EXTENSION, create_services
 from gateway.settings import Settings, read_settings
@@ -23,7 +23,7 @@ def create_app(settings: Settings | None = None, triton: TritonClient | None = N
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     access_log.set_up(settings.log_format)
-    for hooks in (request_context, access_log, metrics, problems, security_headers):
+    for hooks in (tracing, request_context, access_log, metrics, problems, security_headers):
         hooks.register(app)
     unread_body.register(app, settings.max_upload_bytes)
     admission.register(app, [analysis.blueprint, status.models], settings)

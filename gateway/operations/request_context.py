@@ -10,6 +10,8 @@ from typing import Any
 
 from flask import Flask, Response, g, has_app_context, request
 
+from gateway.operations.tracing import find_traceparent
+
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 # https://www.w3.org/TR/trace-context/#traceparent-header
 TRACEPARENT = re.compile(r"00-(?P<trace>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})")
@@ -44,7 +46,8 @@ def register(app: Flask) -> None:
 def begin() -> None:
     given = request.headers.get("X-Request-ID", "")
     request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-    g.context = RequestContext(request_id, continue_trace(request.headers.get("traceparent", "")), time.monotonic())
+    traceparent = find_traceparent() or continue_trace(request.headers.get("traceparent", ""))
+    g.context = RequestContext(request_id, traceparent, time.monotonic())
 
 
 def context() -> RequestContext:
