@@ -9,6 +9,9 @@ from typing import Any
 from contract.failure import UnknownModel, UnknownTask
 from contract.tasks import DEFAULT_MIN_SCORE, IMAGE_SIZE, Task, output_names
 
+# What a card says for readers alone: nothing is computed differently by it.
+PROSE = ("about", "licence", "scores", "link")
+
 
 @dataclass(frozen=True)
 class Region:

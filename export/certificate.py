@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from contract.card import PROSE
 from export.entry import Model
 from export.frameworks.source import checksum
 
@@ -36,8 +37,7 @@ class Certificate:
 
 
 # What of an entry concerns how the network is served, and not what it computes.
-DESCRIBING = ("about", "licence", "scores", "link")
-SERVING = ("version", "instances", "threads", "max_batch_size", "region", "default", "min_score", *DESCRIBING)
+SERVING = ("version", "instances", "threads", "max_batch_size", "region", "default", "min_score", *PROSE)
 
 
 def describe_entry(model: Model) -> dict:

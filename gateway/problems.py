@@ -147,9 +147,9 @@ def respond_to_http(error: HTTPException) -> Response:
 
 
 def describe_http(status: HTTPStatus, error: HTTPException) -> str:
-    """For a route that is not there, where to find those that are."""
+    """For a route that is not there, where to find those that are, unless it was said already."""
     there = {HTTPStatus.NOT_FOUND: "there is nothing at", HTTPStatus.METHOD_NOT_ALLOWED: f"no {request.method} at"}
-    if status in there:
+    if status in there and error.description == type(error).description:
         return f"{there[status]} {request.path}; {request.script_root}/docs has every route"
     return error.description or status.phrase
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from contract.card import Card
+from contract.card import PROSE, Card
 from contract.tasks import Task
 from scoring.errors import UsageError
 from scoring.tasks import list_columns
@@ -34,8 +34,6 @@ PARTS = "part-*.parquet"
 BEFORE = [("source", pa.string()), ("sha256", pa.string()), ("width", pa.int32()), ("height", pa.int32())]
 AFTER = [("error", pa.string()), ("models", pa.map_(pa.string(), pa.string())), ("seconds", pa.float32())]
 CLASH_PREFIX = "table_"
-# What a card says for readers alone: it may change while a dataset grows.
-PROSE = ("name", "about", "licence")
 
 
 class ErrorKind(StrEnum):
@@ -95,7 +93,10 @@ def rename(carried: list[str], own: list[tuple[str, pa.DataType]]) -> list[str]:
 
 def describe_models(cards: Iterable[Card]) -> dict[str, dict[str, Any]]:
     """The cards by name, as manifest and metadata have them, for `Card.from_dict`."""
-    return {card.name: {key: value for key, value in card.to_dict().items() if key not in PROSE} for card in cards}
+    return {
+        card.name: {key: value for key, value in card.to_dict().items() if key not in ("name", *PROSE)}
+        for card in cards
+    }
 
 
 def read_metadata(schema: pa.Schema) -> dict:

@@ -93,6 +93,12 @@ def test_transparency_goes_along():
     assert picture.open_upright(read_photo(clear), 10_000).getpixel((0, 0)) == (255, 255, 255)
 
 
+def test_annotated_picture(client):
+    drawn, plain = client.annotate(SAMPLE), client.annotate(SAMPLE, features="")
+    assert drawn.size == plain.size == (512, 512)
+    assert not np.array_equal(np.asarray(drawn), np.asarray(plain))
+
+
 def test_options_select(client):
     result = client.analyze(SAMPLE, features="objects", min_score=0, max_objects=2)
     assert len(result.objects["objects"]) == 2

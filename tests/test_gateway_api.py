@@ -258,6 +258,18 @@ def test_a_second_photo_is_refused_where_one_is_answered(client, path):
     assert answer.json["detail"] == "2 photos; one is accepted here, /v1/analyze takes several"
 
 
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/nowhere", "there is nothing at /nowhere; /docs has every route"),
+        ("/metrics/triton", "TRITON_METRICS_URL is not set"),
+    ],
+)
+def test_what_is_not_there_is_said(path, detail):
+    answer = create_app(Settings()).test_client().get(path)
+    assert (answer.status_code, answer.json["detail"]) == (404, detail)
+
+
 def test_docs_load_nothing_from_the_network(client):
     page = client.get("/docs")
     assert "://" not in page.text

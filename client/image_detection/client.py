@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, overload
 
@@ -87,6 +88,15 @@ class Client:
         names = [path.relative_to(folder).as_posix() for path in paths]
         return [replace(result, name=name) for result, name in zip(results, names, strict=True)]
 
+    def annotate(self, photo: Photo, **options: Any) -> Image.Image:
+        """The upright photo with everything drawn on it that `analyze` with these `options` tells.
+
+        Raises:
+            ServiceError: the service refused the request, or does not answer.
+        """
+        drawn = self._request("POST", "/v1/annotate", params=options, content=read_photo(photo))
+        return Image.open(BytesIO(drawn.content))
+
     def stream(self, photos: Iterable[Photo], concurrency: int = 8, **options: Any) -> Iterator[Result]:
         """Results in the order of `photos`, as they come; a photo that failed is a result with an error."""
 
@@ -106,6 +116,10 @@ class Client:
         return parse_image(name_of(photo), answer["images"][0], time.monotonic() - started)
 
     def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._request(method, path, **request).json()
+        return answer
+
+    def _request(self, method: str, path: str, **request: Any) -> httpx.Response:
         headers = {"Content-Type": "application/octet-stream"} if "content" in request else {}
         for attempt in range(self._retries + 1):
             wait = 0.5 * 2**attempt * random.uniform(0.5, 1)
@@ -115,8 +129,7 @@ class Client:
                 problem = ServiceError(0, f"the service does not answer: {error}")
             else:
                 if response.is_success:
-                    answer: dict[str, Any] = response.json()
-                    return answer
+                    return response
                 problem = ServiceError(response.status_code, read_detail(response))
                 if problem.status not in RETRIED:
                     raise problem
