@@ -34,7 +34,7 @@ train: $(VENV)/.test ## make the bundled checkpoints again: make train ARGS="--d
 	@exec $(BIN)/python -m zoo.train $(ARGS)
 
 test: $(VENV)/.test $(VENV)/.perf ## run all tests, against the real server
-	$(BIN)/python -m pytest -ra $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-containers: $(VENV)/.test ## build the embedded image and try it, where a Docker engine is or can be started
 	$(BIN)/python -m pytest -m containers tests/containers $(ARGS)

@@ -138,7 +138,7 @@ def answers(analyze, faces):
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_served_scores_are_those_of_the_framework(folder, faces, answers, name):
+def test_served_scores_are_those_of_the_framework(folder, faces, answers, name, record_property):
     (model,) = load_manifest(folder / "models.toml").select([name])
     source = load_source(model)
     pixels = np.stack([load_pixels(photo, model) for photo, _ in faces])
@@ -148,7 +148,8 @@ def test_served_scores_are_those_of_the_framework(folder, faces, answers, name):
     np.testing.assert_allclose(answers[name], expected, atol=1e-3)
     label = model.positive or model.labels[-1]
     truth = np.array([TRUTHS[name](face) for _, face in faces])
-    score_table.add_classifier(model.checkpoint.name, label, answers[name][:, model.labels.index(label)], truth)
+    probabilities = answers[name][:, model.labels.index(label)]
+    score_table.add_classifier(record_property, model.checkpoint.name, label, probabilities, truth)
 
 
 def test_fixed_batch_of_one_is_what_triton_is_told(analyze):
@@ -157,7 +158,7 @@ def test_fixed_batch_of_one_is_what_triton_is_told(analyze):
         assert config.max_batch_size == 1
 
 
-def test_boxes_are_those_of_ultralytics(analyze, shared_data):
+def test_boxes_are_those_of_ultralytics(analyze, shared_data, record_property):
     """To the pixel where no photo is scaled; 8-bit arithmetic shifts boxes where one shade of a pixel differs."""
     checkpoint = shared_data / "weights" / "yolov8n_int8.onnx"
     predict = yolo.predictor(checkpoint, 640)
@@ -167,9 +168,8 @@ def test_boxes_are_those_of_ultralytics(analyze, shared_data):
     assert len(unscaled) >= 6
     assert max(max(each, default=0) for each in unscaled) < 1
     found, labelled = yolo.count_labelled(analyze, photos, "street")
-    score_table.add(
-        checkpoint.name, len(photos), f"{labelled} labelled objects: found with IoU of 0.5", found / labelled
-    )
+    what = f"{labelled} labelled objects: found with IoU of 0.5"
+    score_table.add(record_property, checkpoint.name, len(photos), what, found / labelled)
 
 
 def test_truncated_checkpoint_is_refused_in_one_line(shared_data, tmp_path, capsys):
