@@ -22,7 +22,7 @@ from export.build import Built, build, is_current
 from export.checkpoint import resolve, use_checkpoint
 from export.entry import ACTIONS, Model
 from export.errors import ExportError
-from export.manage import HEADINGS, check, describe, lay_out, remove, set_version
+from export.manage import HEADINGS, check, describe, lay_out, remove, set_version, tell_notes
 from export.manifest import MANIFEST, Manifest, load_manifest
 from export.parity import list_pictures
 from export.repository import ENSEMBLES, KEPT_VERSIONS, NETWORKS, Repository
@@ -95,7 +95,8 @@ def summarise(manifest: Manifest, repository: Repository, seconds: dict[str, flo
     for model in manifest.models:
         spent = seconds.get(model.name)
         rows.append([*describe(model, repository), "" if spent is None else f"{spent:.1f}"])
-    return lay_out(rows)
+    notes = [note for model in manifest.models for note in tell_notes(model, repository)]
+    return "\n".join([lay_out(rows), *(["", *notes] if notes else [])])
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

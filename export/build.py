@@ -22,7 +22,6 @@ from export.parity import Parity, compare, list_pictures
 from export.precision import Reduction, measure, reduce
 from export.preprocessing import load_pixels
 from export.session import open_session
-from export.tasks import TASKS
 
 TOOLS = {
     Framework.KERAS: ("keras", "torch", "onnxscript"),
@@ -56,8 +55,7 @@ def is_current(model: Model, certificate: Certificate | None) -> bool:
     """Whether the exported version was made from this checkpoint with this entry."""
     if certificate is None:
         return False
-    same = certificate.checksum == checksum(model.checkpoint) and is_same_entry(model, certificate)
-    return same and certificate.parity["atol"] >= certificate.parity["difference"]
+    return certificate.checksum == checksum(model.checkpoint) and is_same_entry(model, certificate)
 
 
 def build(model: Model, pictures: list[Path], staging: Path, trust: bool, report: Progress) -> Built:
@@ -85,7 +83,6 @@ def convert(
     """
     report(f"{model.name}: converting {model.checkpoint.name}")
     source = load_source(model, trust)
-    TASKS[model.task].check_source(model, source)
     network = wrap(source, model)
     report(f"{model.name}: comparing with {model.framework} on {len(pictures)} pictures")
     if model.precision is Precision.FP32:
@@ -124,4 +121,5 @@ def certify(model: Model, converted: Converted, folder: Path, shape: list[int]) 
         tools={name: version(name) for name in names},
         parity=asdict(converted.parity),
         reduction=asdict(converted.reduction) if converted.reduction else None,
+        notes=list(source.notes),
     )

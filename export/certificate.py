@@ -1,7 +1,7 @@
 """The certificate beside each network: where it comes from and what its parity check saw."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,7 +19,8 @@ class Certificate:
 
     `checksum` is the checkpoint's, `network` that of model.onnx. `entry` is the manifest's entry as it was exported,
     less what only concerns serving; `parity` and `reduction` (None in fp32) are what export/parity.py and
-    export/precision.py say; `shape` the served output's dimensions without the batch, -1 where they vary.
+    export/precision.py say; `shape` the served output's dimensions without the batch, -1 where they vary; `notes`
+    what was decided on the way from the checkpoint.
     """
 
     source: str
@@ -34,6 +35,7 @@ class Certificate:
     tools: dict[str, str]
     parity: dict
     reduction: dict | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 # What of an entry concerns how the network is served, and not what it computes.
@@ -42,7 +44,7 @@ SERVING = ("version", "instances", "threads", "max_batch_size", "region", "defau
 
 def describe_entry(model: Model) -> dict:
     """What of an entry decides how the network computes."""
-    entry = model.model_dump(mode="json", exclude={"checkpoint", "calibration", *SERVING})
+    entry = model.model_dump(mode="json", exclude={"checkpoint", "url", "sha256", "calibration", *SERVING})
     entry["decoding"].pop("vocabulary")
     return entry
 

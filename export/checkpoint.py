@@ -1,26 +1,30 @@
 """From a manifest entry's checkpoint to a `Source`; a framework is imported only when it is needed."""
 
-import zipfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from contract.tasks import DEFAULT_MIN_SCORE, Task
+from export.download import check_sum, download
 from export.entry import Decoding, Framework, Model, Pixels
 from export.errors import CheckpointError, ExportError, first_line
 from export.frameworks.source import Source
+from export.kinds import Kind, check_kind, find_kind
 from export.tasks import TASKS
 
 MAKER_BYTES = 100_000  # an ONNX file ends with its metadata
 
 
 def resolve(model: Model) -> Model:
-    """The entry with a checkpoint that exists; official YOLO weights are downloaded to where it says.
+    """The entry with a checkpoint that exists; addresses and official YOLO weights are downloaded to where it says.
 
     Raises:
-        CheckpointError: no such file.
+        CheckpointError: no such file, or not the one that `sha256` means.
     """
+    if model.url is not None:
+        download(model)
     if model.checkpoint.is_file():
+        check_sum(model)
         return model
     if model.framework is Framework.ULTRALYTICS:
         path = import_module("export.frameworks.ultralytics").download(model.checkpoint)
@@ -52,10 +56,7 @@ def is_ultralytics(path: Path) -> bool:
         return path.name.startswith("yolo") and path.suffix == ".pt"
     if path.suffix == ".onnx":
         return b"Ultralytics" in path.read_bytes()[-MAKER_BYTES:]
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(b"ultralytics" in archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
+    return find_kind(path) is Kind.YOLO
 
 
 def load_source(model: Model, trust: bool = False) -> Source:
@@ -66,15 +67,24 @@ def load_source(model: Model, trust: bool = False) -> Source:
     Raises:
         CheckpointError: the framework is not installed, or the checkpoint does not fit the entry.
     """
+    check_kind(model)
     try:
-        return import_module(f"export.frameworks.{TASKS[model.task].LOADERS[model.framework]}").load(model, trust)
+        loader = import_module(f"export.frameworks.{TASKS[model.task].LOADERS[model.framework]}")
+        source = TASKS[model.task].prepare(model, loader.load(model, trust))
     except ExportError:
         raise
     except ModuleNotFoundError as error:
-        remedy = "install requirements/export.txt, or put the factory's module on the import path"
-        raise CheckpointError(f"{model.checkpoint}: cannot import {error.name}; {remedy}") from error
+        raise CheckpointError(
+            f"{model.checkpoint}: cannot import {error.name}; install requirements/export.txt"
+        ) from error
     except Exception as error:  # a checkpoint may break any layer of any framework, each with its own exceptions
         remedy = f"check geometry, pixels and output of {model.name}, or replace the layer that ONNX has no words for"
         raise CheckpointError(
             f"{model.checkpoint}: {model.framework} cannot turn it into ONNX: {first_line(error)}; {remedy}"
         ) from error
+    if source.fixed_batch not in (None, 1):
+        raise CheckpointError(
+            f"{model.checkpoint}: takes batches of {source.fixed_batch} only, and photos come one by one; export it "
+            "again with a free batch, or with a batch of 1"
+        )
+    return source

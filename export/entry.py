@@ -83,6 +83,16 @@ class Weights(StrEnum):
     INT8 = "int8"
 
 
+class Head(StrEnum):
+    """What a detector's numbers are; see export/tasks/heads.py."""
+
+    ULTRALYTICS = "ultralytics"
+    END_TO_END = "end_to_end"
+    YOLOV5 = "yolov5"
+    YOLOX = "yolox"
+    DETR = "detr"
+
+
 class Accelerator(StrEnum):
     """What computes the network on the CPU: ONNX Runtime by itself, or OpenVINO (Triton's execution accelerator)."""
 
@@ -150,12 +160,14 @@ class Decoding(Entry):
     """How outputs are read.
 
     Captions: `vocabulary` (JSON list or text, one token a line), `max_length` in tokens, `beam_width` (1 is greedy).
-    Detections: `score_floor` below which boxes are dropped, `iou` of the NMS (raw heads only).
+    Detections: `head` (found by itself where shapes leave no doubt), `score_floor` below which boxes are dropped, `iou`
+    of the NMS (heads with anchors only).
     """
 
     vocabulary: Path | None = None
     max_length: Annotated[int, Field(ge=1, le=100)] = 20
     beam_width: Annotated[int, Field(ge=1, le=16)] = 1
+    head: Head | None = None
     score_floor: Share = 0.01
     iou: Share = 0.7
 
@@ -166,13 +178,15 @@ class Model(Entry):
     Fields:
         name: of the network, of its output (classification) and of the feature in the API.
         task, framework: see the enums.
-        checkpoint: path, relative to the manifest.
+        checkpoint: path, relative to the manifest; of an address the file in the cache. `url`: that address, as the
+            manifest has it in `checkpoint`. `sha256`: of the file, which must be that.
         factory: `module:function` that builds the network of a PyTorch state dict; other checkpoints bring their own.
         output: which output to serve where a checkpoint has several (its name).
         labels: classes by index. Detectors may leave it out: the checkpoint's own names count.
         positive: the label whose probability stands for the model (`prob_<name>`); default the last.
         activation: added behind the last layer; one sigmoid unit becomes the probabilities of two labels.
-        atol: largest absolute difference from the framework that export tolerates.
+        atol, atol_pixels: largest absolute difference from the framework that export tolerates; of a detector's boxes
+            it is `atol_pixels`.
         precision: of the served network. `calibration`: folder of pictures that int8 is calibrated on, and that
             a lower precision is judged on; `max_loss`: the largest loss of accuracy, as a share, that export tolerates.
         weights: stored in half precision they take half the bytes, in 8-bit integers a quarter; the network still
@@ -193,6 +207,8 @@ class Model(Entry):
     task: Task
     framework: Framework
     checkpoint: Path
+    url: str | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     factory: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")] | None = None
     output: str | None = None
     labels: Annotated[list[str], Field(min_length=1)] | None = None
@@ -202,6 +218,7 @@ class Model(Entry):
     activation: Activation = Activation.NONE
     decoding: Decoding = Decoding()
     atol: Annotated[float, Field(gt=0)] = 1e-3
+    atol_pixels: Annotated[float, Field(gt=0)] = 1.0
     precision: Precision = Precision.FP32
     weights: Weights = Weights.FP32
     calibration: Path | None = None
@@ -228,6 +245,8 @@ class Model(Entry):
             raise ValueError("labels must differ from each other")
         if self.positive is not None and self.positive not in (self.labels or []):
             raise ValueError(f"positive must be one of the labels {self.labels}")
+        if self.url and not self.sha256:
+            raise ValueError("sha256 is needed for a checkpoint that is downloaded")
         if self.precision is not Precision.FP32 and self.calibration is None:
             raise ValueError(f"calibration (a folder of pictures) is needed for precision {self.precision}")
         if self.precision is not Precision.FP32 and self.weights is not Weights.FP32:

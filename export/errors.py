@@ -10,9 +10,11 @@ ExportError
 
 
 def first_line(error: BaseException) -> str:
-    """The start of a foreign message, for a one-line error."""
+    """The start of a foreign message, for a one-line error; TorchScript's begin with their traceback."""
     lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return lines[-1 if "TorchScript interpreter" in lines[0] else 0][:300]
 
 
 class ExportError(Exception):

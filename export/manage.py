@@ -26,9 +26,20 @@ def describe(model: Model, repository: Repository) -> list[str]:
         return [model.name, "none", *[""] * (len(HEADINGS) - 2)]
     size = (repository.folder(model.name, version) / "model.onnx").stat().st_size / 1e6
     kept = ", ".join(map(str, repository.versions(model.name)))
-    parity = [f"{certificate.parity['difference']:.1e}", f"{certificate.parity['atol']:.0e}"]
+    parity = [_with_pixels(certificate.parity, *names) for names in (("difference", "pixels"), ("atol", "atol_pixels"))]
     precision = str(certificate.entry.get("precision", "fp32"))
     return [model.name, str(version), kept, precision, f"{size:.2f}", *parity, certificate.source]
+
+
+def _with_pixels(parity: dict, value: str, pixels: str) -> str:
+    """A difference; of detectors with that of their boxes."""
+    return f"{parity[value]:.0e}" + (f", {parity[pixels]:.2g} px" if parity.get("pixels") else "")
+
+
+def tell_notes(model: Model, repository: Repository) -> list[str]:
+    """What was decided on the way from the checkpoint, one line each."""
+    certificate = repository.certificate(model.name, repository.served_version(model))
+    return [f"{model.name}: {note}" for note in (certificate.notes if certificate else [])]
 
 
 def check(

@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ValidationError, model_validator
 
 from contract.tasks import output_names
+from export.download import cache_path
 from export.entry import ROOT, Decoding, Entry, GeometryEntry, Model, Pixels, RegionEntry
 from export.errors import ManifestError
 from export.tasks import TASKS, regions
@@ -73,6 +74,8 @@ def _anchor(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     for field in ("checkpoint", "calibration"):
         if isinstance(table.get(field), str):
             anchored[field] = folder / table[field]
+    if str(table.get("checkpoint")).startswith(("https://", "http://")):
+        anchored |= {"url": table["checkpoint"], "checkpoint": cache_path(table["checkpoint"])}
     decoding = table.get("decoding")
     if isinstance(decoding, dict) and isinstance(decoding.get("vocabulary"), str):
         anchored["decoding"] = {**decoding, "vocabulary": folder / decoding["vocabulary"]}
@@ -102,4 +105,4 @@ def _siblings(where: list) -> list[str]:
         "region": RegionEntry,
     }
     table = tables.get(str(where[2]), Model) if len(where) > 3 else Model
-    return [name for name in table.model_fields if name != "name"]
+    return [name for name in table.model_fields if name not in ("name", "url")]

@@ -25,11 +25,6 @@ def chain(graph: onnx.GraphProto, first: str, steps: list[Step], prefix: str) ->
     return nodes
 
 
-def find_output(graph: onnx.GraphProto, name: str | None) -> onnx.ValueInfoProto:
-    """The output of that name, the first for None."""
-    return next((output for output in graph.output if output.name == name), graph.output[0])
-
-
 def count_units(output: onnx.ValueInfoProto) -> int:
     """Length of the last dimension, 0 where it varies."""
     return output.type.tensor_type.shape.dim[-1].dim_value

@@ -223,11 +223,13 @@ def onnx_entry(folder: Path) -> str:
     graph = helper.make_graph(
         [
             helper.make_node("ReduceMean", ["images"], ["mean"], axes=[3], keepdims=0),
-            helper.make_node("Concat", ["mean", "mean"], ["output0"], axis=1),
+            helper.make_node("Mul", ["mean", "side"], ["box"]),
+            helper.make_node("Concat", ["box", "mean"], ["output0"], axis=1),
         ],
         "ready",
         [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 32, 32])],
         [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 6, 32])],
+        [helper.make_tensor("side", TensorProto.FLOAT, [], [32])],
     )
     network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(network, {"names": "{0: 'cat', 1: 'dog'}"})

@@ -28,10 +28,10 @@ IMPOSSIBLE = -1e9  # log-probability of what must not be chosen; finite, so that
 
 
 def load(model: Model, trust: bool) -> Source:
-    network = load_module(model, trust)
+    network, notes = load_module(model, trust)
     vocabulary = read_vocabulary(model)
     search = Search(cast(CaptionNetwork, network), vocabulary.index(START), vocabulary.index(END), model)
-    return Source(build_graph(search, model), Layout.NCHW, search.reference, labels=vocabulary)
+    return Source(build_graph(search, model), Layout.NCHW, search.reference, labels=vocabulary, notes=tuple(notes))
 
 
 def read_vocabulary(model: Model) -> list[str]:

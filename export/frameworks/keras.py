@@ -11,22 +11,39 @@ from export.entry import Model
 from export.errors import CheckpointError, first_line
 from export.frameworks.legacy_h5 import readable
 from export.frameworks.module import run, to_onnx
-from export.frameworks.source import Layout, Source
+from export.frameworks.source import Layout, Source, find_output
 from export.quiet import quiet
 
 
 def load(model: Model, trust: bool) -> Source:
     network = _read(model, trust)
     shape = (2, model.geometry.height, model.geometry.width, model.pixels.channels.depth)
+    _check_inputs(model, network)
     expected = tuple(network.inputs[0].shape[1:])
     if len(expected) != 3 or any(have not in (None, want) for have, want in zip(expected, shape[1:], strict=True)):
         raise CheckpointError(
             f"{model.checkpoint}: takes input {expected} (height, width, channels), the entry of {model.name} says "
             f"{shape[1:]}; correct geometry or pixels.channels"
         )
-    single = _Single(network, _output_index(model, network))
+    names = list(getattr(network, "output_names", [network.layers[-1].name]))
+    index = find_output(model, names)
+    single = _Single(network, index)
     run(single, torch.zeros(shape).numpy())  # builds what is built lazily
-    return Source(to_onnx(single, (torch.rand(shape),)), Layout.NHWC, lambda pixels: run(single, pixels))
+    graph = to_onnx(single, (torch.rand(shape),), outputs=[names[index]])
+    return Source(graph, Layout.NHWC, lambda pixels: run(single, pixels))
+
+
+def _check_inputs(model: Model, network: keras.Model) -> None:
+    """One input, channels last."""
+    names = [each.name for each in network.inputs]
+    if len(names) > 1:
+        raise CheckpointError(f"{model.checkpoint}: takes {', '.join(names)}; only networks with one input are served")
+    sides = (model.pixels.channels.depth, model.geometry.height, model.geometry.width)
+    if tuple(network.inputs[0].shape[1:]) == sides != (sides[1], sides[2], sides[0]):
+        raise CheckpointError(
+            f"{model.checkpoint}: takes input {sides}, channels first; build it anew with channels last and load its "
+            "weights into that"
+        )
 
 
 def _read(model: Model, trust: bool) -> keras.Model:
@@ -49,15 +66,6 @@ def _remedy(error: Exception) -> str:
     if "Could not locate class" in text or "Unknown layer" in text:
         return "replace the layer by one of Keras' own and save the model again"
     return "accepted are whole models, not weights alone, in .h5, .hdf5 or .keras"
-
-
-def _output_index(model: Model, network: keras.Model) -> int:
-    if len(network.outputs) == 1:
-        return 0
-    names = list(network.output_names)
-    if model.output in names:
-        return names.index(model.output)
-    raise CheckpointError(f"{model.checkpoint}: set output of {model.name} to one of {', '.join(names)}")
 
 
 class _Single(torch.nn.Module):

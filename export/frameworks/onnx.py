@@ -4,7 +4,7 @@ import ast
 
 import numpy as np
 import onnx
-import onnxruntime
+from onnx import TensorProto, helper
 
 from contract.tasks import Task
 from export.entry import Model
@@ -12,26 +12,64 @@ from export.errors import CheckpointError, first_line
 from export.frameworks.source import Layout, Source
 from export.session import open_session
 
+FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
+
 
 def load(model: Model, trust: bool) -> Source:
     network = _read(model)
-    session = open_session(network.SerializeToString())
-    (pixels, *others) = session.get_inputs()
-    if others or pixels.type != "tensor(float)":
-        found = ", ".join(f"{each.name} {each.type}" for each in session.get_inputs())
+    (entry, *others) = _inputs(network.graph)
+    kind = entry.type.tensor_type.elem_type
+    if others or kind not in FLOATS:
+        found = ", ".join(f"{each.name} {_kind(each)}" for each in (entry, *others))
         raise CheckpointError(
             f"{model.checkpoint}: takes {found}; only networks with one float input are served; "
             "export it again without its preprocessing"
         )
+    if kind != TensorProto.FLOAT:
+        _take_fp32(network.graph, entry)
+    session = open_session(network.SerializeToString())
+    (pixels,) = session.get_inputs()
     layout = _layout(model, pixels.shape)
-    outputs = _served(model, [output.name for output in session.get_outputs()])
 
     def predict(batch: np.ndarray) -> list[np.ndarray]:
-        return session.run(outputs, {pixels.name: batch})
+        return session.run(None, {pixels.name: batch})
 
     fixed = pixels.shape[0] if isinstance(pixels.shape[0], int) else None
-    labels = _names(network) if model.task is Task.DETECTION else None
-    return Source(network, layout, predict, labels, _is_end_to_end(session, outputs), fixed)
+    said = {entry.key: entry.value for entry in network.metadata_props}
+    _check_task(model, said)
+    labels = _names(said) if model.task is Task.DETECTION else None
+    return Source(network, layout, predict, labels, said.get("end2end") == "True", fixed)
+
+
+def _inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    """Inputs that are no constants; files before IR 4 list these, too."""
+    constants = {each.name for each in graph.initializer}
+    return [each for each in graph.input if each.name not in constants]
+
+
+def _kind(value: onnx.ValueInfoProto) -> str:
+    return TensorProto.DataType.Name(value.type.tensor_type.elem_type).lower()
+
+
+def _take_fp32(graph: onnx.GraphProto, entry: onnx.ValueInfoProto) -> None:
+    """Have a network in half precision take FP32, as all others do."""
+    inside = f"{entry.name}/half"
+    for node in graph.node:
+        node.input[:] = [inside if name == entry.name else name for name in node.input]
+    cast = helper.make_node("Cast", [entry.name], [inside], to=entry.type.tensor_type.elem_type)
+    graph.node.insert(0, cast)
+    entry.type.tensor_type.elem_type = TensorProto.FLOAT
+
+
+def _check_task(model: Model, said: dict[str, str]) -> None:
+    """ultralytics writes into its files what they are for."""
+    wanted = {Task.DETECTION: "detect", Task.CLASSIFICATION: "classify"}.get(model.task)
+    found = said.get("task", wanted) if said.get("author") == "Ultralytics" else wanted
+    if found != wanted:
+        raise CheckpointError(
+            f"{model.checkpoint}: is a YOLO for the task {found}; {model.name} has task {model.task}, which takes one "
+            f"for {wanted or 'none'}"
+        )
 
 
 def _read(model: Model) -> onnx.ModelProto:
@@ -51,7 +89,7 @@ def _layout(model: Model, shape: list) -> Layout:
     sides = (model.geometry.height, model.geometry.width)
     for layout, wanted in ((Layout.NCHW, (channels, *sides)), (Layout.NHWC, (*sides, channels))):
         if len(shape) == 4 and all(
-            isinstance(have, str) or have == want for have, want in zip(shape[1:], wanted, strict=True)
+            not isinstance(have, int) or have == want for have, want in zip(shape[1:], wanted, strict=True)
         ):
             return layout
     raise CheckpointError(
@@ -60,24 +98,9 @@ def _layout(model: Model, shape: list) -> Layout:
     )
 
 
-def _served(model: Model, names: list[str]) -> list[str]:
-    if model.output is None:
-        return names[:1]
-    if model.output in names:
-        return [model.output]
-    raise CheckpointError(f"{model.checkpoint}: set output of {model.name} to one of {', '.join(names)}")
-
-
-def _names(network: onnx.ModelProto) -> list[str] | None:
+def _names(said: dict[str, str]) -> list[str] | None:
     """Class names as ultralytics writes them into the metadata: `{0: 'person', …}`."""
-    text = {entry.key: entry.value for entry in network.metadata_props}.get("names")
-    if text is None:
+    if "names" not in said:
         return None
-    names = ast.literal_eval(text)
+    names = ast.literal_eval(said["names"])
     return [names[index] for index in sorted(names)]
-
-
-def _is_end_to_end(session: onnxruntime.InferenceSession, outputs: list[str]) -> bool:
-    """A detector's rows (x1, y1, x2, y2, score, class) are the last dimension of an end-to-end output."""
-    shape = next(output.shape for output in session.get_outputs() if output.name == outputs[0])
-    return len(shape) == 3 and shape[2] == 6

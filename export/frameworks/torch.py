@@ -1,35 +1,73 @@
 """PyTorch checkpoints: state dicts with the factory that builds their network, TorchScript, `torch.export` programs."""
 
+import argparse
 import zipfile
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+import numpy as np
 import torch
 
 from export.entry import Model
 from export.errors import CheckpointError, first_line
-from export.frameworks.module import program_to_onnx, run, script_to_onnx, to_onnx
+from export.frameworks.module import flatten, name_outputs, program_to_onnx, run, script_to_onnx, to_onnx
 from export.frameworks.source import Layout, Source
+from export.frameworks.state_dict import strip, unwrap
 from export.quiet import quiet
 
 PROGRAM, SCRIPT = "models/model.json", "code/__torch__/"  # what only these archives hold
-
+SCALAR = np.float64(0).__reduce__()[0]  # what rebuilds a number of numpy
+# What training scripts save beside the weights, and what is harmless to rebuild: options, and numpy's numbers.
+HARMLESS: list[Any] = [
+    argparse.Namespace,
+    *(np.dtype, np.ndarray, np.float64, np.float32, np.int64, np.bool_),
+    *(type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "?")),
+    *((SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+]
+# By a word of what torch says when a network does not run.
+REMEDIES = {
+    "CUDA": "it was traced for a GPU, which is written into it; trace it again on the CPU",
+    "Half": "it is in half precision; save it again after .float()",
+}
 REMEDY = "copy it again, or save it anew with torch.save"
 
 
 def load(model: Model, trust: bool) -> Source:
     entries = list_entries(model.checkpoint)
-    shape = (2, model.pixels.channels.depth, model.geometry.height, model.geometry.width)
     if PROGRAM in entries:
         return load_program(model)
     if any(entry.startswith(SCRIPT) for entry in entries):
-        with quiet():
-            script = torch.jit.load(model.checkpoint, map_location="cpu").eval()
-        return Source(script_to_onnx(script, torch.rand(shape)), Layout.NCHW, lambda pixels: run(script, pixels))
-    network = load_module(model, trust)
-    return Source(to_onnx(network, (torch.rand(shape),)), Layout.NCHW, lambda pixels: run(network, pixels))
+        return load_script(model)
+    network, notes = load_module(model, trust)
+    pixels = torch.rand(_shape(model, 2))
+    outputs = name_outputs(_try(model, network, pixels))
+    graph = to_onnx(network, (pixels,), outputs=outputs)
+    return Source(graph, Layout.NCHW, lambda batch: run(network, batch), notes=tuple(notes))
+
+
+def _shape(model: Model, batch: int) -> tuple[int, ...]:
+    return batch, model.pixels.channels.depth, model.geometry.height, model.geometry.width
+
+
+def _try(model: Model, network: Callable, pixels: torch.Tensor) -> Any:
+    """What the network gives.
+
+    Raises:
+        CheckpointError: it does not run on the entry's pixels.
+    """
+    try:
+        with quiet(), torch.no_grad():
+            return network(pixels)
+    except Exception as error:  # any layer, each with its own exceptions
+        remedy = next((remedy for word, remedy in REMEDIES.items() if word in first_line(error)), None)
+        raise CheckpointError(
+            f"{model.checkpoint}: torch cannot run it on {model.geometry.width}x{model.geometry.height} pixels in "
+            f"{model.pixels.channels}: {first_line(error)}; "
+            f"{remedy or f'correct geometry or pixels.channels of {model.name}'}"
+        ) from error
 
 
 def list_entries(path: Path) -> list[str]:
@@ -40,6 +78,43 @@ def list_entries(path: Path) -> list[str]:
         return [name.partition("/")[2] for name in archive.namelist()]
 
 
+class Flat(torch.nn.Module):
+    """A network that gives a dict, giving its tensors in a row: TorchScript has no dicts in ONNX."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(flatten(self.network(pixels)))
+
+
+def load_script(model: Model) -> Source:
+    with quiet():
+        script = torch.jit.load(model.checkpoint, map_location="cpu").eval()
+    pixels = torch.rand(_shape(model, 2))
+    try:
+        outputs = _try(model, script, pixels)
+    except CheckpointError as error:
+        if _runs(script, pixels[:1]):
+            raise CheckpointError(
+                f"{model.checkpoint}: runs with a batch of 1 only, which was traced into it "
+                f"({first_line(error.__cause__ or error)}); trace it again without int() around x.shape[0]"
+            ) from error
+        raise
+    network = torch.jit.trace(Flat(script), pixels) if isinstance(outputs, dict) else script
+    graph = script_to_onnx(network, pixels, name_outputs(outputs))
+    return Source(graph, Layout.NCHW, lambda batch: run(script, batch))
+
+
+def _runs(network: Callable, pixels: torch.Tensor) -> bool:
+    try:
+        network(pixels)
+    except RuntimeError:
+        return False
+    return True
+
+
 def load_program(model: Model) -> Source:
     """A `torch.export` program; one that was exported with a fixed batch keeps it."""
     with quiet():
@@ -47,34 +122,52 @@ def load_program(model: Model) -> Source:
         network = program.module()
     (name, *_) = program.graph_signature.user_inputs
     batch, *sides = next(node for node in program.graph.nodes if node.name == name).meta["val"].shape
-    wanted = (model.pixels.channels.depth, model.geometry.height, model.geometry.width)
+    wanted = _shape(model, 1)[1:]
     if len(sides) != 3 or any(isinstance(have, int) and have != want for have, want in zip(sides, wanted, strict=True)):
         raise CheckpointError(
             f"{model.checkpoint}: takes {tuple(sides)} (channels, height, width), the entry of {model.name} says "
             f"{wanted}; correct geometry or pixels.channels"
         )
     fixed = batch if isinstance(batch, int) else None
-    return Source(program_to_onnx(program), Layout.NCHW, lambda pixels: run(network, pixels), fixed_batch=fixed)
+    outputs = name_outputs(_try(model, network, torch.rand(_shape(model, fixed or 2))))
+    graph = program_to_onnx(program, outputs=outputs)
+    return Source(graph, Layout.NCHW, lambda pixels: run(network, pixels), fixed_batch=fixed)
 
 
-def load_module(model: Model, trust: bool) -> torch.nn.Module:
-    """The network in eval mode, on the CPU: pickled whole (trusted checkpoints only), or a state dict's."""
-    loaded = read(model, trust)
+def load_module(model: Model, trust: bool) -> tuple[torch.nn.Module, list[str]]:
+    """The network in eval mode, on the CPU: pickled whole (trusted checkpoints only), or a state dict's; and what was
+    found out about the file."""
+    loaded, path = unwrap(read(model, trust))
+    notes = [f"weights from {'.'.join(path)}"] if path else []
     if isinstance(loaded, torch.nn.Module):
-        return loaded.eval()
-    network = _factory(model)()
+        return loaded.float().eval(), notes
+    network = build(model)
+    return fill(network, loaded, model, notes).eval(), notes
+
+
+def fill(network: torch.nn.Module, loaded: Any, model: Model, notes: list[str]) -> torch.nn.Module:
+    """The network with the checkpoint's weights; tells in `notes` what was taken off their names."""
+    state = loaded
+    if isinstance(loaded, dict):
+        state, prefix, others = strip(loaded, network.state_dict())
+        notes += [f"names without the prefix {prefix}"] if prefix else []
+        notes += [f"{others} tensors beside them left out"] if others else []
     try:
-        network.load_state_dict(loaded)
-    except (RuntimeError, TypeError) as error:
+        network.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError) as error:
         cause = " ".join(str(error).split())[:300]
-        raise CheckpointError(f"{model.checkpoint}: does not fit {model.factory}: {cause}; correct factory") from error
-    return network.eval()
+        found = f" ({', '.join(notes)})" if notes else ""
+        raise CheckpointError(
+            f"{model.checkpoint}{found}: does not fit {model.factory}: {cause}; correct factory, or save the state "
+            "dict alone"
+        ) from error
+    return network
 
 
 def read(model: Model, trust: bool) -> Any:
-    """What `torch.save` wrote; without trust nothing is unpickled but tensors and plain containers."""
+    """What `torch.save` wrote; without trust nothing is unpickled but tensors, plain containers and numbers."""
     try:
-        with quiet():
+        with quiet(), torch.serialization.safe_globals(HARMLESS):
             return torch.load(model.checkpoint, map_location="cpu", weights_only=not trust)
     except UnpicklingError as error:
         raise CheckpointError(f"{model.checkpoint}: {_explain(error)}") from error
@@ -93,11 +186,41 @@ def _explain(error: UnpicklingError) -> str:
     )
 
 
-def _factory(model: Model):
+def build(model: Model) -> torch.nn.Module:
+    """The network of the entry's factory, without its weights.
+
+    Raises:
+        CheckpointError: there is none, or its module or itself fails; with the error.
+    """
     if model.factory is None:
         raise CheckpointError(f"{model.checkpoint}: is a state dict; give factory (module:function) of {model.name}")
     module, function = model.factory.split(":")
+    factory = getattr(_import(module, model), function, None)
+    if factory is None:
+        raise CheckpointError(f"{model.checkpoint}: module {module} has no {function}; correct factory")
     try:
-        return getattr(import_module(module), function)
-    except AttributeError as error:
-        raise CheckpointError(f"{model.checkpoint}: module {module} has no {function}; correct factory") from error
+        return factory()
+    except Exception as error:  # anybody's code
+        raise CheckpointError(
+            f"{model.factory}: fails when it is called: {type(error).__name__}: {first_line(error)}; a factory takes "
+            "no arguments and gives the network"
+        ) from error
+
+
+def _import(module: str, model: Model) -> Any:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        own = error.name and f"{module}.".startswith(f"{error.name}.")
+        remedy = "put it on the import path" if own else "install it"
+        raise CheckpointError(
+            f"{model.checkpoint}: cannot import {error.name}, which factory {model.factory} needs; {remedy}"
+        ) from error
+    except Exception as error:  # anybody's code
+        remedy = "mend the module"
+        if "torchvision::" in str(error):
+            remedy = "torch and torchvision are of different builds (CPU and CUDA); install both from one index"
+        raise CheckpointError(
+            f"{model.checkpoint}: factory {model.factory}: importing {module} fails: {type(error).__name__}: "
+            f"{first_line(error)}; {remedy}"
+        ) from error

@@ -54,6 +54,7 @@ def load(model: Model, trust: bool) -> Source:
             yolo = YOLO(copy, task="detect")
         except Exception as error:  # pickle, zipfile and ultralytics all raise their own
             raise CheckpointError(f"{model.checkpoint}: {_explain(error)}") from error
+        _check_task(model, yolo)
         _check_size(model, yolo)
         # `nms=False` asks for the end-to-end branch; heads without one have `nms=None` and stay raw.
         end_to_end = getattr(_network(yolo).model[-1], "one2one_cv2", None) is not None
@@ -78,6 +79,14 @@ def _explain(error: Exception) -> str:
 def _network(yolo) -> Any:
     """The torch module; a checkpoint loaded from a `.pt` always has one."""
     return yolo.model
+
+
+def _check_task(model: Model, yolo) -> None:
+    if yolo.task != "detect":
+        raise CheckpointError(
+            f"{model.checkpoint}: is a YOLO for the task {yolo.task}; {model.name} has task {model.task}, which takes "
+            "one for detect"
+        )
 
 
 def _check_size(model: Model, yolo) -> None:

@@ -12,6 +12,7 @@ from export.certificate import Certificate
 from export.entry import Model
 from export.frameworks.source import Source
 from export.tasks import caption, classification, detection, embedding
+from export.tasks.shared import Difference
 from export.wiring import Output, Served, Wiring
 
 
@@ -27,8 +28,8 @@ class TaskModule(Protocol):
     def check_entry(self, model: Model) -> None:
         """Raises ValueError for an entry that lacks what the task needs."""
 
-    def check_source(self, model: Model, source: Source) -> None:
-        """Raises CheckpointError for a checkpoint that cannot be what the entry says."""
+    def prepare(self, model: Model, source: Source) -> Source:
+        """What is served of a checkpoint. Raises CheckpointError for one that cannot be what the entry says."""
 
     def finish(self, graph: onnx.GraphProto, model: Model) -> None:
         """Give the graph the task's outputs."""
@@ -45,7 +46,9 @@ class TaskModule(Protocol):
     def describe(self, model: Model, certificate: Certificate) -> dict[str, Any]:
         """The task's own fields of the card."""
 
-    def difference(self, expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> float:
+    def difference(
+        self, expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model
+    ) -> Difference:
         """How far the served outputs are from the framework's, as the entry's `atol` counts."""
 
     def check_meaning(self, outputs: list[np.ndarray], source: Source, model: Model) -> None:

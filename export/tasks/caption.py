@@ -11,7 +11,7 @@ from contract.tasks import Task, output_names
 from export.certificate import Certificate
 from export.entry import Model
 from export.frameworks.source import Source
-from export.tasks.shared import check_finite, share_of_equal
+from export.tasks.shared import Difference, check_finite, share_of_equal
 from export.wiring import MODEL, Output, Served, Wiring, add_tensor, make_step
 
 LOADERS = {"torch": "caption"}
@@ -23,8 +23,9 @@ def check_entry(model: Model) -> None:
         raise ValueError("decoding.vocabulary is needed for task caption")
 
 
-def check_source(model: Model, source: Source) -> None:
+def prepare(model: Model, source: Source) -> Source:
     """The loader has compared network and vocabulary."""
+    return source
 
 
 def finish(graph: onnx.GraphProto, model: Model) -> None:
@@ -58,11 +59,11 @@ def describe(model: Model, certificate: Certificate) -> dict[str, Any]:
     return {}
 
 
-def difference(expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> float:
+def difference(expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> Difference:
     """Tokens must be the same; scores may differ."""
     if not np.array_equal(expected[0], actual[0]):
-        return float("inf")
-    return float(np.abs(expected[1] - actual[1]).max())
+        return Difference(float("inf"))
+    return Difference(float(np.abs(expected[1] - actual[1]).max()))
 
 
 def check_meaning(outputs: list[np.ndarray], source: Source, model: Model) -> None:

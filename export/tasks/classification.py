@@ -10,10 +10,10 @@ from tritonclient.grpc import model_config_pb2 as pb
 from export.certificate import Certificate
 from export.entry import Activation, Model
 from export.errors import CheckpointError
-from export.frameworks.source import Source
-from export.nodes import Step, count_units, find_output, last_operators
+from export.frameworks.source import Source, choose_output
+from export.nodes import Step, count_units, last_operators
 from export.nodes import finish as finish_graph
-from export.tasks.shared import check_finite, share_of_equal
+from export.tasks.shared import Difference, check_finite, share_of_equal
 from export.wiring import Output, Served, Wiring
 
 LOADERS = {"keras": "keras", "torch": "torch", "onnx": "onnx"}
@@ -37,14 +37,15 @@ def check_entry(model: Model) -> None:
         raise ValueError("labels, two or more, are needed for task classification")
 
 
-def check_source(model: Model, source: Source) -> None:
-    """The last layer and the entry's `activation` make probabilities together, once.
+def prepare(model: Model, source: Source) -> Source:
+    """The served output; its last layer and the entry's `activation` make probabilities together, once.
 
     Raises:
         CheckpointError: says what the last layer is, and what to write.
     """
+    source = choose_output(model, source)
     graph = source.network.graph
-    served = find_output(graph, model.output)
+    (served,) = graph.output
     last = last_operators(graph, served.name)
     file = f"{model.checkpoint}: {model.name} ends in {last[0] or 'nothing'}"
     if last[0] == "Softmax" and count_units(served) == 1:
@@ -57,10 +58,11 @@ def check_source(model: Model, source: Source) -> None:
             f'{file}, whose values are no probabilities; write activation = "{wanted}" if they are logits. A '
             "regression cannot be served as classification"
         )
+    return source
 
 
 def finish(graph: onnx.GraphProto, model: Model) -> None:
-    served = find_output(graph, model.output)
+    (served,) = graph.output
     steps = [*ACTIVATIONS[model.activation], *(PAIR if count_units(served) == 1 else [])]
     finish_graph(graph, served, steps, "PROBABILITIES", [len(model.labels or [])])
 
@@ -81,9 +83,9 @@ def describe(model: Model, certificate: Certificate) -> dict[str, Any]:
     return {"labels": certificate.labels, "positive": model.positive or certificate.labels[-1]}
 
 
-def difference(expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> float:
+def difference(expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> Difference:
     _check_labels(expected, model)
-    return float(np.abs(_activate(expected[0], model.activation) - actual[0]).max())
+    return Difference(float(np.abs(_activate(expected[0], model.activation) - actual[0]).max()))
 
 
 def _check_labels(outputs: list[np.ndarray], model: Model) -> None:

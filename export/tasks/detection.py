@@ -14,9 +14,9 @@ from export.certificate import Certificate
 from export.entry import Model
 from export.errors import CheckpointError
 from export.frameworks.source import Source
-from export.nodes import find_output
 from export.nodes import finish as finish_graph
-from export.tasks.shared import check_finite
+from export.tasks.heads import read_head
+from export.tasks.shared import Difference, check_finite
 from export.wiring import MODEL, REGION_BOXES, Output, Served, Wiring, add_tensor, make_step
 
 LOADERS = {"ultralytics": "ultralytics", "onnx": "onnx", "torch": "torch", "keras": "keras"}
@@ -27,6 +27,8 @@ OUTPUTS: list[Output] = [
     ("LABELS", pb.TYPE_INT32, [MAX_DETECTIONS]),
 ]
 FOUND_SCORE, FOUND_IOU = 0.25, 0.5  # objects that count, and how well a box must fit
+NEAR = 4  # pixels, below which the largest box that was found is none
+FAR = 2  # sides of the input by which boxes may lie outside of it
 boxes = load_step(STEP, "boxes")
 
 
@@ -34,8 +36,8 @@ def check_entry(model: Model) -> None:
     """Everything that a detector needs has a default, or comes with the checkpoint."""
 
 
-def check_source(model: Model, source: Source) -> None:
-    """A detector needs class names, and the entry's must be as many as the checkpoint's."""
+def prepare(model: Model, source: Source) -> Source:
+    """The head in one of two forms. Class names are needed, and the entry's must be as many as the checkpoint's."""
     if model.labels is None and source.labels is None:
         raise CheckpointError(f"{model.checkpoint}: carries no class names; give labels for {model.name}")
     if model.labels and source.labels and len(model.labels) != len(source.labels):
@@ -43,12 +45,12 @@ def check_source(model: Model, source: Source) -> None:
             f"{model.checkpoint}: has {len(source.labels)} classes, labels of {model.name} name {len(model.labels)}; "
             "give as many, or leave labels out"
         )
+    return read_head(model, source)
 
 
 def finish(graph: onnx.GraphProto, model: Model) -> None:
-    served = find_output(graph, model.output)
-    dims: list[int | None] = [None] * (len(served.type.tensor_type.shape.dim) - 1)
-    finish_graph(graph, served, [], "PREDICTIONS", dims)
+    (served,) = graph.output
+    finish_graph(graph, served, [], "PREDICTIONS", [None, None])
 
 
 def network_outputs(shape: list[int]) -> list[Output]:
@@ -92,28 +94,36 @@ def describe(model: Model, certificate: Certificate) -> dict[str, Any]:
     return {"labels": certificate.labels, "min_score": model.min_score}
 
 
-def difference(expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> float:
-    """Boxes count as shares of the input's longer side, scores as they are."""
-    side = max(model.geometry.width, model.geometry.height)
-    if not source.end_to_end:
-        scale = np.where(np.arange(expected[0].shape[1]) < 4, side, 1)[:, None]
-        return float((np.abs(expected[0] - actual[0]) / scale).max())
-    pairs = zip(expected[0], actual[0], strict=True)
-    return max(_rows_difference(want, have, side, model) for want, have in pairs)
+def difference(expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> Difference:
+    """Scores as they are, and boxes in pixels of the input; boxes count where their score may reach the answer."""
+    if source.end_to_end:
+        pairs = [_compare_rows(*rows, model) for rows in zip(expected[0], actual[0], strict=True)]
+        return Difference(max(pair.value for pair in pairs), max(pair.pixels for pair in pairs))
+    want, have = expected[0], actual[0]
+    counting = want[:, 4:].max(1) >= model.decoding.score_floor
+    pixels = np.abs(want[:, :4] - have[:, :4]).max(1)[counting]
+    return Difference(float(np.abs(want[:, 4:] - have[:, 4:]).max()), float(pixels.max(initial=0)))
 
 
-def _rows_difference(expected: np.ndarray, actual: np.ndarray, side: int, model: Model) -> float:
+def _compare_rows(expected: np.ndarray, actual: np.ndarray, model: Model) -> Difference:
     """Each final box [K,6] against its nearest of the same class; near ties may change places."""
-    expected = expected[expected[:, 4] >= 2 * model.decoding.score_floor]
+    floor = 2 * model.decoding.score_floor
+    expected = expected[expected[:, 4] >= floor]
     if not len(expected):
-        return float(np.abs(actual[:, 4].max(initial=0)) > 2 * model.decoding.score_floor + model.atol)
-    scale = np.array([side, side, side, side, 1, 1 / side])
-    distances = np.abs(expected[:, None] - actual[None]) / scale
-    return float(distances.max(-1).min(-1).max())
+        best = float(actual[:, 4].max(initial=0))
+        return Difference(best if best > floor + model.atol else 0.0)
+    pixels = np.abs(expected[:, None, :4] - actual[None, :, :4]).max(-1)
+    scores = np.abs(expected[:, None, 4] - actual[None, :, 4])
+    other = expected[:, None, 5] != actual[None, :, 5].round()
+    distance = np.where(other, np.inf, np.maximum(pixels / model.atol_pixels, scores / model.atol))
+    nearest = np.arange(len(expected)), distance.argmin(-1)
+    if np.isinf(distance[nearest]).any():
+        return Difference(float("inf"))
+    return Difference(float(scores[nearest].max()), float(pixels[nearest].max()))
 
 
 def check_meaning(outputs: list[np.ndarray], source: Source, model: Model) -> None:
-    """Rows fit the labels, and scores are within 0 and 1."""
+    """Rows fit the labels, scores are within 0 and 1, and boxes are boxes of the picture."""
     rows = outputs[0]
     check_finite(rows, model)
     count = len(model.labels or source.labels or [])
@@ -126,7 +136,34 @@ def check_meaning(outputs: list[np.ndarray], source: Source, model: Model) -> No
     if scores.min(initial=0) < -1e-3 or scores.max(initial=0) > 1 + 1e-3:
         raise CheckpointError(
             f"{model.checkpoint}: {model.name} gives scores from {scores.min():.3g} to {scores.max():.3g}, which are "
-            "no probabilities; export it with its sigmoid"
+            "no probabilities; export it with its sigmoid, or correct decoding.head"
+        )
+    for picture in rows:
+        _check_boxes(picture if source.end_to_end else _to_rows(picture), count, model)
+
+
+def _to_rows(raw: np.ndarray) -> np.ndarray:
+    """Predictions [4+labels, anchors] as rows (x1, y1, x2, y2, score, label)."""
+    best = raw[4:].max(0), raw[4:].argmax(0)
+    return np.concatenate([boxes.to_xyxy(raw[:4].T), np.stack(best, axis=1)], axis=1)
+
+
+def _check_boxes(rows: np.ndarray, count: int, model: Model) -> None:
+    """Corners in their order, labels that have names; where objects are found, boxes in pixels and not far outside."""
+    rows = rows[rows[:, 4] >= model.decoding.score_floor]
+    file = f"{model.checkpoint}: {model.name} gives"
+    if (rows[:, 2:4] < rows[:, :2] - 1e-3).any():
+        raise CheckpointError(f"{file} boxes whose right or lower side comes first; correct decoding.head")
+    if len(rows) and not (rows[:, 5].min() >= 0 and rows[:, 5].max() < count):
+        raise CheckpointError(f"{file} labels up to {rows[:, 5].max():g} for {count} names; correct labels")
+    sides = np.array([model.geometry.width, model.geometry.height] * 2)
+    found = rows[rows[:, 4] >= FOUND_SCORE, :4]
+    if len(found) and (found[:, 2:] - found[:, :2]).max() < NEAR:
+        raise CheckpointError(f"{file} boxes below {NEAR} pixels, as if they were shares; correct decoding.head")
+    if len(found) and (np.median(np.abs(found) / sides, axis=0) > FAR).any():
+        raise CheckpointError(
+            f"{file} boxes up to {np.abs(found).max():.3g} pixels from the corner of {sides[0]}x{sides[1]}; a head "
+            'that decodes its boxes itself is decoding = { head = "yolov5" }, one that does not is "yolox"'
         )
 
 

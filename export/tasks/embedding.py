@@ -10,10 +10,10 @@ from tritonclient.grpc import model_config_pb2 as pb
 from export.certificate import Certificate
 from export.entry import Model
 from export.errors import CheckpointError
-from export.frameworks.source import Source
-from export.nodes import Step, find_output
+from export.frameworks.source import Source, choose_output
+from export.nodes import Step
 from export.nodes import finish as finish_graph
-from export.tasks.shared import check_finite
+from export.tasks.shared import Difference, check_finite
 from export.wiring import Output, Served, Wiring
 
 LOADERS = {"keras": "keras", "torch": "torch", "onnx": "onnx"}
@@ -26,12 +26,13 @@ def check_entry(model: Model) -> None:
         raise ValueError("an embedding has no labels")
 
 
-def check_source(model: Model, source: Source) -> None:
+def prepare(model: Model, source: Source) -> Source:
     """Any network may give an embedding."""
+    return choose_output(model, source)
 
 
 def finish(graph: onnx.GraphProto, model: Model) -> None:
-    finish_graph(graph, find_output(graph, model.output), UNIT_LENGTH if model.normalise else [], "EMBEDDING", [None])
+    finish_graph(graph, graph.output[0], UNIT_LENGTH if model.normalise else [], "EMBEDDING", [None])
 
 
 def network_outputs(shape: list[int]) -> list[Output]:
@@ -50,7 +51,7 @@ def describe(model: Model, certificate: Certificate) -> dict[str, Any]:
     return {"size": certificate.shape[0]}
 
 
-def difference(expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> float:
+def difference(expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> Difference:
     """The largest of a number, as a share of the longest embedding, so that one tolerance fits all scales."""
     values = expected[0].astype(np.float32)
     if values.ndim != 2:
@@ -60,8 +61,8 @@ def difference(expected: list[np.ndarray], actual: list[np.ndarray], source: Sou
         )
     lengths = np.linalg.norm(values, axis=-1, keepdims=True)
     if model.normalise:
-        return float(np.abs(values / lengths - actual[0]).max())
-    return float(np.abs(values - actual[0]).max() / max(float(lengths.max()), 1e-9))
+        return Difference(float(np.abs(values / lengths - actual[0]).max()))
+    return Difference(float(np.abs(values - actual[0]).max() / max(float(lengths.max()), 1e-9)))
 
 
 def check_meaning(outputs: list[np.ndarray], source: Source, model: Model) -> None:

@@ -1,0 +1,83 @@
+"""What a file is, by its first bytes and, in archives, the names inside."""
+
+import zipfile
+from enum import StrEnum
+from pathlib import Path
+
+from export.entry import Framework, Model
+from export.errors import CheckpointError
+
+PICKLED_ULTRALYTICS = b"ultralytics"
+LFS, WEB = b"version https://git-lfs", (b"<!DOCTYPE", b"<!doctype", b"<html")
+
+
+class Kind(StrEnum):
+    HDF5 = "a Keras HDF5 file"
+    KERAS = "a Keras archive"
+    SCRIPT = "TorchScript"
+    PROGRAM = "a torch.export program"
+    YOLO = "a YOLO by ultralytics"
+    TORCH = "a PyTorch checkpoint"
+    ONNX = "an ONNX file"
+    UNKNOWN = "of no kind that is known"
+
+
+FRAMEWORKS = {
+    Kind.HDF5: Framework.KERAS,
+    Kind.KERAS: Framework.KERAS,
+    Kind.SCRIPT: Framework.TORCH,
+    Kind.PROGRAM: Framework.TORCH,
+    Kind.YOLO: Framework.ULTRALYTICS,
+    Kind.TORCH: Framework.TORCH,
+    Kind.ONNX: Framework.ONNX,
+}
+# A YOLO in a pickle that names no class of ultralytics', and a state dict that the loader refuses in its own words.
+ALSO = {(Kind.TORCH, Framework.ULTRALYTICS)}
+
+
+def find_kind(path: Path) -> Kind:
+    """The kind of a file; UNKNOWN also for one that is cut off."""
+    with path.open("rb") as file:
+        first = file.read(64)
+    if first.startswith(b"\x89HDF"):
+        return Kind.HDF5
+    if zipfile.is_zipfile(path):
+        return _find_archive(path)
+    if first.startswith(b"\x80") and first[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return Kind.YOLO if PICKLED_ULTRALYTICS in path.read_bytes() else Kind.TORCH
+    # A protocol buffer: field 1, the IR version, is written first, then the producer's name or the graph.
+    if first[:1] == b"\x08" and first[1:2] < b"\x20" and first[2:3] in (b"\x12", b"\x1a", b"\x3a"):
+        return Kind.ONNX
+    return Kind.UNKNOWN
+
+
+def _find_archive(path: Path) -> Kind:
+    with zipfile.ZipFile(path) as archive:
+        names = [name.partition("/")[2] or name for name in archive.namelist()]
+        pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
+        if "config.json" in names and "model.weights.h5" in names:
+            return Kind.KERAS
+        if "models/model.json" in names:
+            return Kind.PROGRAM
+        if any(name.startswith("code/__torch__") for name in names):
+            return Kind.SCRIPT
+        if any(PICKLED_ULTRALYTICS in archive.read(name) for name in pickles):
+            return Kind.YOLO
+    return Kind.TORCH if pickles else Kind.UNKNOWN
+
+
+def check_kind(model: Model) -> None:
+    """Raises CheckpointError for a file of another framework than the entry's, and for what is no checkpoint at all."""
+    with model.checkpoint.open("rb") as file:
+        first = file.read(64).lstrip()
+    if first.startswith(LFS):
+        raise CheckpointError(f"{model.checkpoint}: is a pointer of Git LFS; fetch the file itself with git lfs pull")
+    if first.startswith(WEB):
+        raise CheckpointError(f"{model.checkpoint}: is a web page; download the file itself")
+    kind = find_kind(model.checkpoint)
+    framework = FRAMEWORKS.get(kind, model.framework)
+    if framework != model.framework and (kind, model.framework) not in ALSO:
+        raise CheckpointError(
+            f'{model.checkpoint}: is {kind}, the entry of {model.name} says framework = "{model.framework}"; write '
+            f'framework = "{framework}"'
+        )
