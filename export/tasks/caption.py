@@ -9,7 +9,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from contract.tasks import Task, output_names
 from export.certificate import Certificate
-from export.entry import Model
+from export.entry import Model, Weights
 from export.frameworks.source import Source
 from export.tasks.shared import Difference, check_finite, share_of_equal
 from export.wiring import MODEL, Output, Served, Wiring, add_tensor, make_step
@@ -60,8 +60,8 @@ def describe(model: Model, certificate: Certificate) -> dict[str, Any]:
 
 
 def difference(expected: list[np.ndarray], actual: list[np.ndarray], source: Source, model: Model) -> Difference:
-    """Tokens must be the same; scores may differ."""
-    if not np.array_equal(expected[0], actual[0]):
+    """Tokens must be the same; scores may differ. With rounded weights, another sentence will do if it is as likely."""
+    if model.weights is not Weights.INT8 and not np.array_equal(expected[0], actual[0]):
         return Difference(float("inf"))
     return Difference(float(np.abs(expected[1] - actual[1]).max()))
 
