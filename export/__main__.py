@@ -5,6 +5,7 @@ Examples:
   python -m export smiling --force                  one model, also if it did not change
   python -m export objects --checkpoint yolo26n.pt  another checkpoint for one model, this time
   python -m export check                            does every served model hold what its certificate says?
+  python -m export smiling --force --dry-run        would it pass? changes nothing
   python -m export list                             the table of models
   python -m export smiling --set-version 1          serve an earlier version; `newest` undoes it
   python -m export --target cuda                    configs for ONNX Runtime on the GPU
@@ -22,7 +23,7 @@ from export.build import Built, build, is_current
 from export.checkpoint import resolve, use_checkpoint
 from export.entry import ACTIONS, Model
 from export.errors import ExportError
-from export.manage import HEADINGS, check, describe, lay_out, remove, set_version, tell_notes
+from export.manage import HEADINGS, LEGEND, check, describe, lay_out, remove, set_version, tell_notes, tell_strangers
 from export.manifest import MANIFEST, Manifest, load_manifest
 from export.parity import list_pictures
 from export.repository import ENSEMBLES, KEPT_VERSIONS, NETWORKS, Repository
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace, repository: Repository) -> None:
         build_target(manifest, models, options.target, repository)
     elif not (options.configs_only or options.list):
         seconds = export(select(manifest, options), repository, options)
-    if not (options.check or options.list):
+    if not (options.check or options.list or options.dry_run):
         repository.write_configs(manifest)
     print(summarise(manifest, repository, seconds))
 
@@ -96,7 +97,8 @@ def summarise(manifest: Manifest, repository: Repository, seconds: dict[str, flo
         spent = seconds.get(model.name)
         rows.append([*describe(model, repository), "" if spent is None else f"{spent:.1f}"])
     notes = [note for model in manifest.models for note in tell_notes(model, repository)]
-    return "\n".join([lay_out(rows), *(["", *notes] if notes else [])])
+    notes += tell_strangers(manifest, repository)
+    return "\n".join([lay_out(rows), LEGEND, *(["", *notes] if notes else [])])
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -112,6 +114,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--pictures", type=Path, help="folder of pictures to compare on; default the sample photo")
     parser.add_argument("--force", action="store_true", help="export also what did not change")
+    parser.add_argument("--dry-run", action="store_true", help="convert and compare, and change nothing")
     parser.add_argument(
         "--keep", type=count, default=KEPT_VERSIONS, metavar="K", help="versions kept; default %(default)s"
     )
@@ -176,7 +179,7 @@ def export(models: list[Model], repository: Repository, options: argparse.Namesp
             start = time.monotonic()
             built.append(build(model, pictures, staging, options.trust_checkpoint, report))
             seconds[model.name] = time.monotonic() - start
-        for each in built:
+        for each in [] if options.dry_run else built:
             repository.install(each.model, each.folder, options.keep)
     return seconds
 

@@ -36,6 +36,23 @@ def _with_pixels(parity: dict, value: str, pixels: str) -> str:
     return f"{parity[value]:.0e}" + (f", {parity[pixels]:.2g} px" if parity.get("pixels") else "")
 
 
+# What the words of the table mean, where they stand.
+LEGEND = """
+version: the one that is served. kept: all on disk. difference: the largest from the checkpoint's framework on real
+pixels (of a detector's scores, and of its boxes in px). tolerated: what the entry's atol and atol_pixels allow."""
+
+
+def tell_strangers(manifest: Manifest, repository: Repository) -> list[str]:
+    """Networks that no entry names any more, one line each; Triton goes on loading them."""
+    known = {model.name for model in manifest.models}
+    folders = sorted(path.parent for path in repository.networks.glob("*/config.pbtxt"))
+    return [
+        f"{folder.name}: no entry has this name any more, but Triton loads it: delete {folder}, then make reload"
+        for folder in folders
+        if folder.name not in known
+    ]
+
+
 def tell_notes(model: Model, repository: Repository) -> list[str]:
     """What was decided on the way from the checkpoint, one line each."""
     certificate = repository.certificate(model.name, repository.served_version(model))
