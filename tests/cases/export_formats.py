@@ -72,7 +72,7 @@ def try_torchvision_factory(workplace: Workplace) -> Iterator[Check]:
     try:
         import torchvision
     except RuntimeError:
-        return (yield from refuse("tv", workplace.export(manifest), "torchvision", "same", "build"))
+        return (yield from refuse("tv", workplace.export(manifest), "torch and torchvision are of different builds"))
     yield from refuse("tv with no weights", workplace.export(manifest), "torchvision.models:resnet18")
     save_weights(folder / "plain.pt", torchvision.models.resnet18().state_dict())
     labels = json.dumps([f"label {number}" for number in range(1000)])
@@ -93,7 +93,7 @@ TORCHSCRIPT = {
     "cuda": ("cuda",),
     "half": ("alf",),
     "fixed_batch": ("batch",),
-    "dict_output": ("dict",),
+    "dict_output": (),
 }
 
 
@@ -102,3 +102,16 @@ def try_torchscript(workplace: Workplace) -> Iterator[Check]:
     for name, words in TORCHSCRIPT.items():
         ended = workplace.export(folder / f"{name}.toml")
         yield from refuse(name, ended, *words) if words else finish(name, ended)
+    if ended.status == 0:
+        yield named_head(folder)
+
+
+def named_head(folder: Path) -> Check:
+    """Of the dict's two heads, the one called `out` is served."""
+    import torch
+
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    batch = torch.from_numpy(pixels.transpose(2, 0, 1)[None] / np.float32(255))
+    right = torch.jit.load(folder / "dict_output.pt")(batch)["out"].detach().numpy()[0]
+    worst = float(np.abs(answer(folder / "dict_output.out", pixels) - right).max())
+    return near("dict_output: differs from the head `out` by", 0.0, worst, 1e-5)
