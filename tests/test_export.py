@@ -149,7 +149,7 @@ def write_broken(folder):
         ("colour", "tests.checkpoints:", "tests.nowhere:", "cannot import tests.nowhere"),
         ("colour", '"colour.pt"', '"missing.pt"', "no such file"),
         ("colour", '"colour.pt"', '"models.toml"', "cannot read it as a state dict"),
-        ("colour", 'softmax"', 'softmax"\natol = 1e-30', "differs from its framework"),
+        ("colour", 'softmax"', 'softmax"\natol = 1e-30', "differs from torch"),
         ("hat", "width = 16", "width = 32", "takes input (16, 16, 1)"),
         ("hat", '"grey"', '"rgb"', "takes input (16, 16, 1)"),
         ("hat", '"hat.h5"', '"text.h5"', "Keras cannot read it"),
@@ -159,7 +159,7 @@ def write_broken(folder):
         ("boxes", 'framework = "ultra', 'labels = ["a", "b"]\nframework = "ultra', "has 80 classes"),
         ("ready", "width = 32", "width = 64", "which does not fit"),
         ("ready", '"ready.onnx"', '"models.toml"', "not a readable ONNX file"),
-        ("ready", '"onnx"', '"onnx"\noutput = "boxes"', "to one of output0"),
+        ("ready", '"onnx"', '"onnx"\noutput = "boxes"', "has no output boxes, only output0"),
     ],
 )  # fmt: skip
 def test_wrong_checkpoint_ends_in_one_line_and_leaves_nothing(tmp_path, capsys, entry, old, new, words):

@@ -158,7 +158,7 @@ def test_one_of_several_outputs_is_named(tmp_path, kind, right, names):
     text = save_two(tmp_path, kind)
     for line in ("", 'output = "smiling"\n'):
         with pytest.raises(CheckpointError, match=f"set output of colour to one of {names}$"):
-            load_source(entry_of(tmp_path, text + line))
+            load_source(entry_of(tmp_path, f"{text}\n{line}"))
     source = load_source(entry_of(tmp_path, f'{text}\noutput = "{right}"\n'))
     pixels = np.random.default_rng(3).random((2, 3, 16, 16), dtype=np.float32)
     (found,) = source.predict(pixels)
