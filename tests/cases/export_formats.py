@@ -52,7 +52,7 @@ KERAS = {
     "uint8_input": (),
     "normalization_inside": (),
     "channels_first": ("channels",),
-    "two_inputs": ("2 inputs",),
+    "two_inputs": ("one input",),
     "flat_input": ("3072",),
 }
 

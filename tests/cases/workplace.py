@@ -84,7 +84,7 @@ class Workplace:
     @cached_property
     def service(self) -> ServingProcess:
         """The service with the bundled models."""
-        return self._kept.enter_context(ServingProcess(["--probe-interval=0"]))
+        return self._kept.enter_context(ServingProcess(["--probe-interval=0", "--ready-timeout=500"]))
 
     @property
     def url(self) -> str:
