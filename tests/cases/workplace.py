@@ -46,7 +46,7 @@ class Workplace:
         self._kept.close()
 
     def find(self, number: str) -> Path:
-        """The shared folder of a case, or of whatever is named in it."""
+        """The shared folder of a case."""
         (folder,) = self.cases.glob(f"{number}-*")
         return folder
 
@@ -113,7 +113,7 @@ class Workplace:
         return post(self.url, photo, path, **query)
 
     def image(self, photo: bytes, **query: str) -> dict[str, Any]:
-        """The one image of the answer, without what differs between calls."""
+        """The one image of the answer."""
         answer = self.ask(photo, **query)
         answer.raise_for_status()
         (image,) = answer.json()["images"]
