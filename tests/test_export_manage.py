@@ -24,8 +24,10 @@ def read_config(folder, name="colour"):
 
 def test_closing_table_lists_every_model(folder, capsys):
     assert run(folder, "--list") == 0
-    headings, *rows = capsys.readouterr().out.splitlines()
+    table, words = capsys.readouterr().out.split("\n\n")
+    headings, *rows = table.splitlines()
     assert headings.split()[:3] == ["model", "version", "kept"]
+    assert "version: the one that is served" in words
     assert [row.split()[:2] for row in rows] == [["colour", "2"], ["hat", "1"]]
 
 

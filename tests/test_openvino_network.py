@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from contract.pixels import load_module
-from export.entry import ROOT, Accelerator
+from export.entry import ROOT, Accelerator, Weights
 from export.errors import CheckpointError
 from export.manifest import load_manifest
 from export.parity import SAMPLE
@@ -111,5 +111,9 @@ def test_bundled_networks_answer_as_by_onnx_runtime(model):
     path = max((NETWORKS / model.name).glob("*/model.onnx"))
     images = np.stack([np.roll(load_pixels(SAMPLE.read_bytes(), model), shift, axis=1) for shift in (0, 9, 30)])
     expected = open_session(path.read_bytes()).run(None, {"IMAGES": images})
-    for one, other in zip(expected, OpenVinoNetwork(path).run(None, {"IMAGES": images}), strict=True):
+    answered = OpenVinoNetwork(path).run(None, {"IMAGES": images})
+    if model.weights is Weights.INT8:  # rounded weights: other words will do if they are as likely
+        np.testing.assert_allclose(answered[1], expected[1], atol=model.atol)
+        return
+    for one, other in zip(expected, answered, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=2e-3)
