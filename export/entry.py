@@ -251,4 +251,6 @@ class Model(Entry):
             raise ValueError(f"calibration (a folder of pictures) is needed for precision {self.precision}")
         if self.precision is not Precision.FP32 and self.weights is not Weights.FP32:
             raise ValueError(f"weights belongs to precision fp32; {self.precision} stores them in its own way")
+        if self.weights is Weights.INT8 and self.accelerator is Accelerator.OPENVINO:
+            raise ValueError("weights = int8 has no accelerator: OpenVINO 2026.4 computes other numbers from it")
         return self

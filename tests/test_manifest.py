@@ -73,6 +73,11 @@ def test_paths_are_taken_from_the_manifests_folder(tmp_path):
             '"hat.h5"\nprecision = "int8"\ncalibration = "."\nweights = "fp16"',
             ["hat", "weights belongs to precision fp32"],
         ),
+        (
+            "[models.hat]",
+            '[models.hat]\nweights = "int8"\naccelerator = "openvino"',
+            ["hat", "weights = int8 has no accelerator"],
+        ),
         ("[models.hat]", "[models.hat", ["models.toml", "line 2"]),
     ],
 )

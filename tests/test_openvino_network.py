@@ -106,14 +106,14 @@ def test_a_first_dimension_that_is_fixed_is_not_split():
     assert total == [[6]]
 
 
-@pytest.mark.parametrize("model", load_manifest().models, ids=lambda model: model.name)
+# Of 8-bit weights it computes other numbers; an entry that asks for both is refused.
+@pytest.mark.parametrize(
+    "model", [each for each in load_manifest().models if each.weights is not Weights.INT8], ids=lambda model: model.name
+)
 def test_bundled_networks_answer_as_by_onnx_runtime(model):
     path = max((NETWORKS / model.name).glob("*/model.onnx"))
     images = np.stack([np.roll(load_pixels(SAMPLE.read_bytes(), model), shift, axis=1) for shift in (0, 9, 30)])
     expected = open_session(path.read_bytes()).run(None, {"IMAGES": images})
     answered = OpenVinoNetwork(path).run(None, {"IMAGES": images})
-    if model.weights is Weights.INT8:  # rounded weights: other words will do if they are as likely
-        np.testing.assert_allclose(answered[1], expected[1], atol=model.atol)
-        return
     for one, other in zip(expected, answered, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=2e-3)
