@@ -19,7 +19,8 @@ DEMO = ROOT / "runs" / "demo"
 def main(flags: list[str]) -> int:
     """Exit status: that of the service."""
     started = time.monotonic()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell in the background has it ignored
+        signal.signal(number, signal.default_int_handler)
     command = [sys.executable, "-m", "serving", *flags]
     # In a session of its own, so that Ctrl-C comes here alone.
     service = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)

@@ -29,7 +29,7 @@ def test_demo_serves_scores_reports_and_says_where():
         assert "4 photos" in report
     finally:
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(60) == 0
+        assert demo.wait(120) == 0
 
 
 def test_demo_ends_with_the_reason_why_it_cannot_serve():
