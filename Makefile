@@ -21,7 +21,8 @@ reload: ## have the running service take up new and changed models
 	@here=$$(printf %s "$$PWD/$(BIN)/python" | sed 's/[][\.*^$$+?(){}|]/\\&/g'); \
 	pkill -HUP -f "^$$here -m serving" || { echo 'No service runs from here: start it with `make serve`.' >&2; exit 1; }
 
-export: $(VENV)/.export ## turn the checkpoints of models.toml into the model repositories
+# What only looks at the repository needs no training framework.
+export: $(VENV)/$(if $(filter list check remove --list --check --remove,$(ARGS)),.onnx,.export) ## turn the checkpoints of models.toml into the model repositories
 	@exec $(BIN)/python -m export $(ARGS)
 
 score: $(VENV)/.score ## score photos in bulk: make score ARGS="photos --out scores"
@@ -88,7 +89,7 @@ $(VENV)/.serve: requirements/serve.txt requirements/gateway.txt | $(VENV)/.pytho
 	@echo "Installing $< (the Triton server and the gateway, 150 MB to download, 500 MB on disk; once)"
 	@$(PIP) -r $< && touch $@
 
-$(VENV)/.bench: requirements/bench.txt requirements/serve.txt requirements/gateway.txt requirements/scoring.txt | $(VENV)/.python
+$(VENV)/.bench: requirements/bench.txt requirements/onnx.txt requirements/serve.txt requirements/gateway.txt requirements/scoring.txt | $(VENV)/.python
 	@echo "Installing $< (the service and bulk scoring; other servers install into .bench/ as they are measured)"
 	@$(PIP) -r $< && touch $@ $(VENV)/.serve
 
@@ -96,14 +97,18 @@ $(VENV)/.perf: requirements/perf.txt | $(VENV)/.python
 	@echo "Installing $< (perf_analyzer, in a folder of its own)"
 	@$(PIP) --no-deps --upgrade --target $(VENV)/perf -r $< && touch $@
 
-$(VENV)/.export: requirements/export.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
-	@echo "Installing $< (the training frameworks; once)"
+$(VENV)/.onnx: requirements/onnx.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
+	@echo "Installing $< (the service and the ONNX tools; once)"
 	@$(PIP) -r $< && touch $@ $(VENV)/.serve
+
+$(VENV)/.export: requirements/export.txt requirements/onnx.txt requirements/serve.txt requirements/gateway.txt | $(VENV)/.python
+	@echo "Installing $< (the training frameworks; once)"
+	@$(PIP) -r $< && touch $@ $(VENV)/.onnx $(VENV)/.serve
 
 $(VENV)/.score: requirements/scoring.txt requirements/report.txt requirements/client.txt | $(VENV)/.python
 	@echo "Installing $< and $(word 2,$^) (a gRPC client, Parquet and statistics; once)"
 	@$(PIP) -r $< -r $(word 2,$^) && touch $@
 
-$(VENV)/.test: requirements/test.txt requirements/export.txt requirements/train.txt requirements/serve.txt requirements/gateway.txt requirements/ray.txt requirements/scoring.txt requirements/report.txt requirements/tracing.txt | $(VENV)/.python
+$(VENV)/.test: requirements/test.txt requirements/export.txt requirements/onnx.txt requirements/train.txt requirements/serve.txt requirements/gateway.txt requirements/ray.txt requirements/scoring.txt requirements/report.txt requirements/tracing.txt | $(VENV)/.python
 	@echo "Installing $< (the training frameworks and the test tools; once)"
-	@$(PIP) -r $< && touch $@ $(VENV)/.export $(VENV)/.serve $(VENV)/.score
+	@$(PIP) -r $< && touch $@ $(VENV)/.export $(VENV)/.onnx $(VENV)/.serve $(VENV)/.score

@@ -46,7 +46,7 @@ def start_service(*arguments: str, root: Path = ROOT) -> Iterator[Service]:
     """
     # Several services may start at once, on a machine that others use too.
     options = ("--grpc-port=0", "--metrics-port=0", "--gateway-port=0", "--ready-timeout=300")
-    command = [sys.executable, "-m", "serving", *options, *arguments]
+    command = [choose_python(root), "-m", "serving", *options, *arguments]
     # The gateway logs to stderr; what was wrong with a start is there too.
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
@@ -55,6 +55,12 @@ def start_service(*arguments: str, root: Path = ROOT) -> Iterator[Service]:
     finally:
         process.terminate()
         process.wait()
+
+
+def choose_python(root: Path) -> str:
+    """Another commit's own interpreter, where it has one: its packages may differ."""
+    own = root / ".venv/bin/python"
+    return str(own.absolute()) if root != ROOT and own.exists() else sys.executable
 
 
 def read_urls(process: subprocess.Popen) -> dict[str, str]:

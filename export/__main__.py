@@ -9,6 +9,7 @@ Examples:
   python -m export list                             the table of models
   python -m export smiling --set-version 1          serve an earlier version; `newest` undoes it
   python -m export --target cuda                    configs for ONNX Runtime on the GPU
+  python -m export doctor my_model.h5               an entry for a file, out of the file itself
   python -m export remove hat                       take a model out of manifest and repository
 
 export/README.md describes entries, checkpoints, precision and GPU targets.
@@ -22,7 +23,7 @@ from pathlib import Path
 from export.build import Built, build, is_current
 from export.checkpoint import resolve, use_checkpoint
 from export.entry import ACTIONS, Model
-from export.errors import ExportError
+from export.errors import ExportError, first_line
 from export.manage import HEADINGS, LEGEND, check, describe, lay_out, remove, set_version, tell_notes, tell_strangers
 from export.manifest import MANIFEST, Manifest, load_manifest
 from export.parity import list_pictures
@@ -38,11 +39,20 @@ def main(arguments: list[str] | None = None) -> int:
     except ExportError as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
+    except Exception as error:  # a full disk, a folder that cannot be written, a fault of our own
+        if sys.flags.dev_mode:
+            raise
+        print(
+            f"export: {type(error).__name__}: {first_line(error)}; python -X dev -m export shows where", file=sys.stderr
+        )
+        return 2
     return 0
 
 
 def run(options: argparse.Namespace, repository: Repository) -> None:
     """Do what the options say; the closing table tells how things stand."""
+    if options.doctor:
+        return advise(options)
     manifest = load_manifest(options.manifest)
     models = manifest.select(options.names)
     seconds: dict[str, float] = {}
@@ -60,6 +70,16 @@ def run(options: argparse.Namespace, repository: Repository) -> None:
     if not (options.check or options.list or options.dry_run):
         repository.write_configs(manifest)
     print(summarise(manifest, repository, seconds))
+
+
+def advise(options: argparse.Namespace) -> None:
+    """Print an entry for each file that stands in the place of names."""
+    from export.doctor import examine
+
+    if not options.names:
+        raise ExportError("doctor needs a FILE")
+    for name in options.names:
+        print(f"\n{examine(Path(name), options.factory, options.trust_checkpoint, report)}")
 
 
 def report(text: str) -> None:
@@ -112,6 +132,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--checkpoint", type=Path, help="take this file in place of the entry's; needs exactly one NAME"
     )
+    parser.add_argument("--factory", help="module:function that builds a state dict's network; for doctor")
     parser.add_argument("--pictures", type=Path, help="folder of pictures to compare on; default the sample photo")
     parser.add_argument("--force", action="store_true", help="export also what did not change")
     parser.add_argument("--dry-run", action="store_true", help="convert and compare, and change nothing")
@@ -125,6 +146,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     actions = parser.add_argument_group("instead of exporting").add_mutually_exclusive_group()
     actions.add_argument("--check", action="store_true", help="verify files, entries and outputs of served models")
+    actions.add_argument("--doctor", action="store_true", help="propose an entry for each FILE in place of NAME")
     actions.add_argument("--list", action="store_true", help="only print the table of models")
     actions.add_argument(
         "--set-version", metavar="N", type=version_number, help="serve version N of one model, or newest"

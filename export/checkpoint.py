@@ -1,5 +1,7 @@
 """From a manifest entry's checkpoint to a `Source`; a framework is imported only when it is needed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -67,10 +69,30 @@ def load_source(model: Model, trust: bool = False) -> Source:
     Raises:
         CheckpointError: the framework is not installed, or the checkpoint does not fit the entry.
     """
+    source = open_source(model, trust)
+    with _explaining(model):
+        source = TASKS[model.task].prepare(model, source)
+    if source.fixed_batch not in (None, 1):
+        raise CheckpointError(
+            f"{model.checkpoint}: takes batches of {source.fixed_batch} only, and photos come one by one; export it "
+            "again with a free batch, or with a batch of 1"
+        )
+    return source
+
+
+def open_source(model: Model, trust: bool) -> Source:
+    """The checkpoint with all of its outputs, not looked at yet. Raises CheckpointError as `load_source` does."""
     check_kind(model)
-    try:
+    with _explaining(model):
         loader = import_module(f"export.frameworks.{TASKS[model.task].LOADERS[model.framework]}")
-        source = TASKS[model.task].prepare(model, loader.load(model, trust))
+        return loader.load(model, trust)
+
+
+@contextmanager
+def _explaining(model: Model) -> Iterator[None]:
+    """Foreign errors as CheckpointError."""
+    try:
+        yield
     except ExportError:
         raise
     except ModuleNotFoundError as error:
@@ -82,9 +104,3 @@ def load_source(model: Model, trust: bool = False) -> Source:
         raise CheckpointError(
             f"{model.checkpoint}: {model.framework} cannot turn it into ONNX: {first_line(error)}; {remedy}"
         ) from error
-    if source.fixed_batch not in (None, 1):
-        raise CheckpointError(
-            f"{model.checkpoint}: takes batches of {source.fixed_batch} only, and photos come one by one; export it "
-            "again with a free batch, or with a batch of 1"
-        )
-    return source

@@ -15,7 +15,7 @@ Side = Annotated[int, Field(ge=8, le=4096)]
 Line = Annotated[str, Field(pattern=r"^[^\n]*$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
-ACTIONS = {"check", "list", "remove"}  # words of export's command line
+ACTIONS = {"check", "doctor", "list", "remove"}  # words of export's command line
 # Names of the ensemble's own outputs and steps, and words of the gateway's API.
 STEPS = {ENSEMBLE, "preprocess", "postprocess_caption", "postprocess_detection", "regions"}
 # Members of an answer, and columns of a dataset, that are no model's.

@@ -1,11 +1,12 @@
 """What one does with exported models: list them, check them, choose the version that is served, remove one."""
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import tomlkit
 
-from export.build import Progress, convert
+from export.build import TOOLS, Progress, convert
 from export.certificate import Certificate, is_same_entry, network_checksum
 from export.checkpoint import resolve
 from export.entry import Model
@@ -73,7 +74,8 @@ def check(
 
 
 def check_one(model: Model, repository: Repository, pictures: list[Path], trust: bool, report: Progress) -> None:
-    """The files are those of the certificate, the entry is the one exported, and the outputs still agree.
+    """The files are those of the certificate, the entry is the one exported, and the outputs still agree; the last only
+    where the checkpoint's framework is installed.
 
     Raises:
         ExportError: says which of these does not hold.
@@ -87,6 +89,10 @@ def check_one(model: Model, repository: Repository, pictures: list[Path], trust:
     check_files(model, certificate, folder)
     if not is_same_entry(model, certificate):
         raise ExportError(f"{model.name}: the entry changed since the export; run `make export`")
+    missing = [name for name in TOOLS[model.framework] if find_spec(name) is None]
+    if missing:
+        report(f"{model.name}: files and entry hold; outputs not computed anew, as {missing[0]} is not installed")
+        return
     convert(model, pictures, trust, report, (folder / "model.onnx").read_bytes())
 
 

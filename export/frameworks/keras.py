@@ -16,7 +16,7 @@ from export.quiet import quiet
 
 
 def load(model: Model, trust: bool) -> Source:
-    network = _read(model, trust)
+    network = read(model, trust)
     shape = (2, model.geometry.height, model.geometry.width, model.pixels.channels.depth)
     _check_inputs(model, network)
     expected = tuple(network.inputs[0].shape[1:])
@@ -25,7 +25,7 @@ def load(model: Model, trust: bool) -> Source:
             f"{model.checkpoint}: takes input {expected} (height, width, channels), the entry of {model.name} says "
             f"{shape[1:]}; correct geometry or pixels.channels"
         )
-    names = list(getattr(network, "output_names", [network.layers[-1].name]))
+    names = name_outputs(network)
     index = find_output(model, names)
     single = _Single(network, index)
     run(single, torch.zeros(shape).numpy())  # builds what is built lazily
@@ -46,7 +46,16 @@ def _check_inputs(model: Model, network: keras.Model) -> None:
         )
 
 
-def _read(model: Model, trust: bool) -> keras.Model:
+def name_outputs(network: keras.Model) -> list[str]:
+    return list(getattr(network, "output_names", [network.layers[-1].name]))
+
+
+def read(model: Model, trust: bool) -> keras.Model:
+    """The network, whose weights are not to be trained any more.
+
+    Raises:
+        CheckpointError: no file of Keras', or one that holds code.
+    """
     try:
         with quiet(), readable(model.checkpoint) as path:
             network = keras.saving.load_model(path, compile=False, safe_mode=not trust)

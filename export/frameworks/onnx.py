@@ -16,8 +16,8 @@ FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 
 
 def load(model: Model, trust: bool) -> Source:
-    network = _read(model)
-    (entry, *others) = _inputs(network.graph)
+    network = read(model)
+    (entry, *others) = list_inputs(network.graph)
     kind = entry.type.tensor_type.elem_type
     if others or kind not in FLOATS:
         found = ", ".join(f"{each.name} {_kind(each)}" for each in (entry, *others))
@@ -41,7 +41,7 @@ def load(model: Model, trust: bool) -> Source:
     return Source(network, layout, predict, labels, said.get("end2end") == "True", fixed)
 
 
-def _inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+def list_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
     """Inputs that are no constants; files before IR 4 list these, too."""
     constants = {each.name for each in graph.initializer}
     return [each for each in graph.input if each.name not in constants]
@@ -72,7 +72,8 @@ def _check_task(model: Model, said: dict[str, str]) -> None:
         )
 
 
-def _read(model: Model) -> onnx.ModelProto:
+def read(model: Model) -> onnx.ModelProto:
+    """Raises CheckpointError for what is no valid ONNX file."""
     try:
         network = onnx.load(model.checkpoint)
         onnx.checker.check_model(network)

@@ -89,14 +89,18 @@ class Flat(torch.nn.Module):
         return tuple(flatten(self.network(pixels)))
 
 
-def load_script(model: Model) -> Source:
+def read_script(model: Model) -> torch.jit.ScriptModule:
     with quiet():
-        script = torch.jit.load(model.checkpoint, map_location="cpu").eval()
+        return torch.jit.load(model.checkpoint, map_location="cpu").eval()
+
+
+def load_script(model: Model) -> Source:
+    script = read_script(model)
     pixels = torch.rand(_shape(model, 2))
     try:
         outputs = _try(model, script, pixels)
     except CheckpointError as error:
-        if _runs(script, pixels[:1]):
+        if runs(script, pixels[:1]):
             raise CheckpointError(
                 f"{model.checkpoint}: runs with a batch of 1 only, which was traced into it "
                 f"({first_line(error.__cause__ or error)}); trace it again without int() around x.shape[0]"
@@ -107,21 +111,28 @@ def load_script(model: Model) -> Source:
     return Source(graph, Layout.NCHW, lambda batch: run(script, batch))
 
 
-def _runs(network: Callable, pixels: torch.Tensor) -> bool:
+def runs(network: Callable, pixels: torch.Tensor) -> bool:
+    """Whether the network takes pixels of this shape."""
     try:
-        network(pixels)
-    except RuntimeError:
+        with quiet(), torch.no_grad():
+            network(pixels)
+    except (RuntimeError, ValueError, AssertionError):  # torch's own, and what modules check by themselves
         return False
     return True
 
 
-def load_program(model: Model) -> Source:
-    """A `torch.export` program; one that was exported with a fixed batch keeps it."""
+def read_program(model: Model) -> tuple[torch.export.ExportedProgram, list[Any]]:
+    """A `torch.export` program and the shape of its input; what is free in it is no number."""
     with quiet():
         program = torch.export.load(model.checkpoint)
-        network = program.module()
     (name, *_) = program.graph_signature.user_inputs
-    batch, *sides = next(node for node in program.graph.nodes if node.name == name).meta["val"].shape
+    return program, list(next(node for node in program.graph.nodes if node.name == name).meta["val"].shape)
+
+
+def load_program(model: Model) -> Source:
+    """A `torch.export` program; one that was exported with a fixed batch keeps it."""
+    program, (batch, *sides) = read_program(model)
+    network = program.module()
     wanted = _shape(model, 1)[1:]
     if len(sides) != 3 or any(isinstance(have, int) and have != want for have, want in zip(sides, wanted, strict=True)):
         raise CheckpointError(

@@ -41,30 +41,41 @@ def download(path: Path) -> Path:
 
 
 def load(model: Model, trust: bool) -> Source:
-    from ultralytics import YOLO
-    from ultralytics.nn import tasks
-
-    tasks.SAFE_LOAD = not trust  # rebuilds nothing but the known classes of ultralytics and PyTorch
-
     size = [model.geometry.height, model.geometry.width]
     with tempfile.TemporaryDirectory() as folder, quiet():
         # The exporter writes beside the checkpoint; a copy keeps its folder as it was.
         copy = shutil.copy(model.checkpoint, Path(folder) / "checkpoint.pt")
-        try:
-            yolo = YOLO(copy, task="detect")
-        except Exception as error:  # pickle, zipfile and ultralytics all raise their own
-            raise CheckpointError(f"{model.checkpoint}: {_explain(error)}") from error
-        _check_task(model, yolo)
+        yolo = _read(model, copy, trust)
         _check_size(model, yolo)
         # `nms=False` asks for the end-to-end branch; heads without one have `nms=None` and stay raw.
         end_to_end = getattr(_network(yolo).model[-1], "one2one_cv2", None) is not None
         network = _export(yolo, size, end_to_end)
         # Exporting fuses layers in place, so the reference is loaded anew.
-        module = _network(YOLO(copy, task="detect")).float().eval()
+        module = _network(_read(model, copy, trust)).float().eval()
     if end_to_end:
         module.end2end = True
     names = [yolo.names[index] for index in sorted(yolo.names)]
     return Source(network, Layout.NCHW, lambda pixels: _predict(module, pixels), names, end_to_end)
+
+
+def read_side(model: Model, trust: bool) -> int:
+    """Of the squares that it was trained on, in pixels. Raises CheckpointError for a YOLO of another task."""
+    with quiet():
+        return int(_read(model, model.checkpoint, trust).overrides.get("imgsz", 640))
+
+
+def _read(model: Model, path: Path | str, trust: bool) -> Any:
+    """The YOLO in the file `path`, a detector."""
+    from ultralytics import YOLO
+    from ultralytics.nn import tasks
+
+    tasks.SAFE_LOAD = not trust  # rebuilds nothing but the known classes of ultralytics and PyTorch
+    try:
+        yolo = YOLO(path, task="detect")
+    except Exception as error:  # pickle, zipfile and ultralytics all raise their own
+        raise CheckpointError(f"{model.checkpoint}: {_explain(error)}") from error
+    _check_task(model, yolo)
+    return yolo
 
 
 def _explain(error: Exception) -> str:

@@ -1,0 +1,236 @@
+"""Proposes an entry for a file that nobody has described: `python -m export doctor my_model.h5`.
+
+Task, sides, channels, outputs, activation and head come from the file. How training fitted and scaled its pixels, and
+what the classes are called, is in no file; such lines say so, in the comment behind them.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from contract.tasks import Task
+from export.build import Progress, convert
+from export.checkpoint import open_source
+from export.entry import ROOT, Framework, Head, Model
+from export.errors import CheckpointError, ExportError
+from export.frameworks.input import Input, read_input
+from export.frameworks.source import Layout, Source
+from export.kinds import FRAMEWORKS, find_kind
+from export.nodes import last_operators
+from export.parity import list_pictures
+from export.tasks import TASKS
+from export.tasks.classification import ACTIVATED, LINEAR
+from export.tasks.heads import count_cells, find_pair
+
+SIDE = 224  # proposed where a network takes any
+ASK = "  # as in training"
+IMAGENET = "mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225]"
+SCALING = {"Mul", "Div", "Add", "Sub", "BatchNormalization"}  # what a network that scales by itself begins with
+PASSING = {"Cast", "Identity", "Transpose"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is served of a file. `labels`: how many the entry must name, 0 where the file names them or has none."""
+
+    task: Task
+    labels: int = 0
+    lines: tuple[str, ...] = ()
+    head: Head | None = None
+    scales: bool = False
+
+
+def examine(path: Path, factory: str | None, trust: bool, report: Progress) -> str:
+    """An entry to paste into models.toml, and what export says of it.
+
+    Raises:
+        CheckpointError: the file is of no kind that is known, or nothing that it gives can be served.
+    """
+    trial = _create_trial(path, factory)
+    takes = read_input(trial, trust)
+    trial = _fit(trial, takes)
+    if takes.lacks:
+        task = takes.task or Task.CLASSIFICATION
+        text = write_entry(trial, takes, Finding(task, 2 if task is Task.CLASSIFICATION else 0))
+        return f"{text}\n# Not tried yet, as {takes.lacks} is missing: the file does not hold it."
+    report(f"converting {path.name} at {trial.geometry.width}x{trial.geometry.height}")
+    text = write_entry(trial, takes, find_task(trial, takes, open_source(trial, trust)))
+    return f"{text}\n{_try_entry(text, trial, trust, report)}"
+
+
+def _create_trial(path: Path, factory: str | None) -> Model:
+    """An entry with which the file can be opened."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file")
+    kind = find_kind(path)
+    if kind not in FRAMEWORKS:
+        raise CheckpointError(f"{path}: is {kind}; known are {', '.join(FRAMEWORKS)}")
+    name = re.sub(r"\W+", "_", path.stem.lower(), flags=re.ASCII).strip("_")
+    fields = {"framework": FRAMEWORKS[kind], "checkpoint": path, "factory": factory, "task": Task.EMBEDDING}
+    geometry = {"mode": "stretch", "width": SIDE, "height": SIDE}
+    return Model.model_validate({
+        "name": name if name[:1].isalpha() else f"model_{name}", "geometry": geometry, **fields
+    })  # fmt: skip
+
+
+def _fit(trial: Model, takes: Input) -> Model:
+    """The trial entry with what the file takes."""
+    if takes.channels not in (None, 1, 3):
+        raise CheckpointError(f"{trial.checkpoint}: takes {takes.channels} channels; photos have 1 (grey) or 3")
+    sides = {"width": takes.width or SIDE, "height": takes.height or SIDE}
+    channels = "grey" if takes.channels == 1 else "rgb"
+    flat = [name for name, rank in takes.outputs.items() if rank == 2]
+    return trial.model_copy(update={
+        "task": takes.task or trial.task,
+        "geometry": trial.geometry.model_copy(update=sides),
+        "pixels": type(trial.pixels).model_validate({"channels": channels}),
+        "output": next(iter(flat or takes.outputs)) if len(takes.outputs) > 1 else None,
+    })  # fmt: skip
+
+
+def find_task(trial: Model, takes: Input, source: Source) -> Finding:
+    """By the shapes of the outputs, and the operators that make them."""
+    sides = (trial.geometry.height, trial.geometry.width)
+    depth = trial.pixels.channels.depth
+    shape = (depth, *sides) if source.layout is Layout.NCHW else (*sides, depth)
+    outputs = source.predict(np.random.default_rng(0).random((source.fixed_batch or 1, *shape), dtype=np.float32))
+    shapes = [output.shape[1:] for output in outputs]
+    names = list(takes.outputs) or source.outputs
+    scales = scales_itself(source.network.graph)
+    if finding := _find_detector(trial, source, outputs, shapes):
+        return replace(finding, scales=scales)
+    flat = [index for index, each in enumerate(shapes) if len(each) == 1]
+    if not flat:
+        seen = ", ".join("x".join(map(str, each)) for each in shapes)
+        raise CheckpointError(f"{trial.checkpoint}: gives {seen} numbers for a picture, which no task here reads")
+    output = source.outputs[flat[0]]
+    lines = (f'output = "{trial.output or output}"  # of {", ".join(names)}',) if len(names) > 1 else ()
+    found = _find_vector(last_operators(source.network.graph, output)[0], shapes[flat[0]][0])
+    return replace(found, lines=lines + found.lines, scales=scales)
+
+
+def _find_vector(last: str, units: int) -> Finding:
+    """A classifier's or an embedding's output, by its last operator."""
+    labels = max(units, 2)
+    if last in ACTIVATED:
+        return Finding(Task.CLASSIFICATION, labels)
+    if last in LINEAR:
+        activation = "sigmoid" if units == 1 else "softmax"
+        line = (
+            f'activation = "{activation}"  # if its numbers are logits; with task = "embedding" neither it nor labels'
+        )
+        return Finding(Task.CLASSIFICATION, labels, (line,))
+    return Finding(Task.EMBEDDING, lines=("normalise = true  # to unit length",))
+
+
+def _find_detector(
+    trial: Model, source: Source, outputs: Sequence[np.ndarray], shapes: Sequence[tuple[int, ...]]
+) -> Finding | None:
+    own = len(source.labels or [])
+    wide = {shape[1] for shape in shapes if len(shape) == 2}
+    for labels in [own] if own else sorted(wide - {4}):
+        if find_pair(shapes, source.outputs, labels):
+            return Finding(Task.DETECTION, 0 if own else labels, head=Head.DETR)
+    index = next((index for index, shape in enumerate(shapes) if len(shape) == 2), None)
+    if index is None:
+        return None
+    several = (f'output = "{source.outputs[index]}"  # of {", ".join(source.outputs)}',) if len(shapes) > 1 else ()
+    if own:
+        return Finding(Task.DETECTION, lines=several)
+    head, labels = _guess_head(shapes[index], outputs[index], count_cells(trial))
+    return Finding(Task.DETECTION, labels, (*several, f'decoding = {{ head = "{head}" }}'), head)
+
+
+def _guess_head(shape: tuple[int, ...], output: np.ndarray, cells: set[int]) -> tuple[Head, int]:
+    """The head that most files of this shape have, and how many labels it has then."""
+    rows, columns = shape
+    if columns in cells or columns in {3 * each for each in cells} or rows < columns:
+        return Head.ULTRALYTICS, rows - 4
+    if rows in {3 * each for each in cells}:
+        return Head.YOLOV5, columns - 5
+    if rows in cells:
+        return Head.YOLOX, columns - 5
+    if columns == 6:
+        return Head.END_TO_END, max(1, int(output[..., 5].max()) + 1)
+    return Head.DETR, columns - 4
+
+
+def scales_itself(graph: onnx.GraphProto) -> bool:
+    """Whether the network begins with arithmetic on its pixels."""
+    constants = {each.name for each in graph.initializer}
+    value = next(each.name for each in graph.input if each.name not in constants)
+    while len(users := [node for node in graph.node if value in node.input]) == 1:
+        if users[0].op_type not in PASSING:
+            return users[0].op_type in SCALING
+        value = users[0].output[0]
+    return False
+
+
+def write_entry(trial: Model, takes: Input, finding: Finding) -> str:
+    """The entry as TOML."""
+    path = trial.checkpoint.resolve()
+    path = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    names = [f"label_{index}" for index in range(finding.labels)]
+    lines = [
+        f"[models.{trial.name}]",
+        f'task = "{finding.task}"',
+        f'framework = "{trial.framework}"',
+        f"checkpoint = {json.dumps(path.as_posix(), ensure_ascii=False)}",
+        *_write_missing(trial, takes),
+        *([f"labels = {json.dumps(names)}{ASK}, by index"] if names else []),
+        *finding.lines,
+        _write_geometry(trial, takes, finding),
+        _write_pixels(trial, finding),
+    ]
+    return "\n".join(lines)
+
+
+def _write_missing(trial: Model, takes: Input) -> list[str]:
+    if takes.lacks == "factory":
+        return ['factory = "module:function"  # that builds its network; then run doctor again, with --factory']
+    lines = [f'factory = "{trial.factory}"'] if trial.factory else []
+    if takes.task is Task.CAPTION:
+        lines.append('decoding = { vocabulary = "vocabulary.json", beam_width = 3 }  # its tokens, by index')
+    return lines
+
+
+def _write_geometry(trial: Model, takes: Input, finding: Finding) -> str:
+    width, height = trial.geometry.width, trial.geometry.height
+    mode, more = "stretch", ""
+    if finding.task is Task.DETECTION:
+        mode, more = "letterbox", ', resample = "bilinear"'
+    elif trial.framework is Framework.KERAS:
+        more = ', resample = "nearest"'
+    elif trial.framework is Framework.TORCH and finding.task is not Task.CAPTION:
+        mode, more = "center_crop", f", resize = {max(width, height) * 8 // 7}"
+    sides = "" if takes.width and takes.height else "; the file takes several sizes, or does not say which"
+    return f'geometry = {{ mode = "{mode}", width = {width}, height = {height}{more} }}{ASK}{sides}'
+
+
+def _write_pixels(trial: Model, finding: Finding) -> str:
+    channels, scaling, comment = trial.pixels.channels.value, "divide = 255", ASK
+    if finding.scales:
+        scaling, comment = "divide = 1", "  # it begins with arithmetic of its own on them"
+    elif finding.head is Head.YOLOX:
+        channels, scaling = "bgr", "divide = 1"
+    elif trial.framework is Framework.TORCH and channels == "rgb":
+        scaling = f"divide = 255, {IMAGENET}"
+    return f'pixels = {{ channels = "{channels}", {scaling} }}{comment}'
+
+
+def _try_entry(text: str, trial: Model, trust: bool, report: Progress) -> str:
+    """Export's own verdict, as a comment."""
+    (entry,) = tomllib.loads(text)["models"].values()
+    model = Model.model_validate({**entry, "name": trial.name, "checkpoint": trial.checkpoint})
+    try:
+        TASKS[model.task].check_entry(model)
+        parity = convert(model, list_pictures(None), trust, report).parity
+    except (ExportError, ValueError) as error:
+        return f"# Tried: export refuses it so far: {error}"
+    return f"# Tried: it exports. On the sample photo it differs from {model.framework} by {parity.difference:.0e}."
