@@ -4,11 +4,10 @@ Task, sides, channels, outputs, activation and head come from the file. How trai
 what the classes are called, is in no file; such lines say so, in the comment behind them.
 """
 
-import json
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,33 +16,23 @@ import onnx
 from contract.tasks import Task
 from export.build import Progress, convert
 from export.checkpoint import open_source
-from export.entry import ROOT, Framework, Head, Model
+from export.entry import Head, Model
 from export.errors import CheckpointError, ExportError
 from export.frameworks.input import Input, read_input
 from export.frameworks.source import Layout, Source
 from export.kinds import FRAMEWORKS, find_kind
 from export.nodes import last_operators
 from export.parity import list_pictures
+from export.proposal import Finding, write_entry
 from export.tasks import TASKS
 from export.tasks.classification import ACTIVATED, LINEAR
 from export.tasks.heads import count_cells, find_pair
 
 SIDE = 224  # proposed where a network takes any
-ASK = "  # as in training"
-IMAGENET = "mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225]"
+YOLOX_DOUBT = '  # or "yolov5", if its boxes are in pixels already; or "ultralytics", with a label more'
+LOGITS = '  # if its numbers are logits; with task = "embedding" neither it nor labels'
 SCALING = {"Mul", "Div", "Add", "Sub", "BatchNormalization"}  # what a network that scales by itself begins with
 PASSING = {"Cast", "Identity", "Transpose"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is served of a file. `labels`: how many the entry must name, 0 where the file names them or has none."""
-
-    task: Task
-    labels: int = 0
-    lines: tuple[str, ...] = ()
-    head: Head | None = None
-    scales: bool = False
 
 
 def examine(path: Path, factory: str | None, trust: bool, report: Progress) -> str:
@@ -96,23 +85,34 @@ def _fit(trial: Model, takes: Input) -> Model:
 
 def find_task(trial: Model, takes: Input, source: Source) -> Finding:
     """By the shapes of the outputs, and the operators that make them."""
-    sides = (trial.geometry.height, trial.geometry.width)
-    depth = trial.pixels.channels.depth
-    shape = (depth, *sides) if source.layout is Layout.NCHW else (*sides, depth)
-    outputs = source.predict(np.random.default_rng(0).random((source.fixed_batch or 1, *shape), dtype=np.float32))
+    outputs = source.predict(_make_noise(trial, source))
     shapes = [output.shape[1:] for output in outputs]
-    names = list(takes.outputs) or source.outputs
-    scales = scales_itself(source.network.graph)
-    if finding := _find_detector(trial, source, outputs, shapes):
-        return replace(finding, scales=scales)
-    flat = [index for index, each in enumerate(shapes) if len(each) == 1]
-    if not flat:
-        seen = ", ".join("x".join(map(str, each)) for each in shapes)
+    finding = _find_detector(trial, source, outputs, shapes) or _find_flat(trial, takes, source, shapes)
+    return replace(finding, scales=scales_itself(source.network.graph))
+
+
+def _make_noise(trial: Model, source: Source) -> np.ndarray:
+    depth, sides = trial.pixels.channels.depth, (trial.geometry.height, trial.geometry.width)
+    shape = (depth, *sides) if source.layout is Layout.NCHW else (*sides, depth)
+    return np.random.default_rng(0).random((source.fixed_batch or 1, *shape), dtype=np.float32)
+
+
+def _find_flat(trial: Model, takes: Input, source: Source, shapes: Sequence[tuple[int, ...]]) -> Finding:
+    """The first output that is a row of numbers per picture."""
+    index = next((index for index, shape in enumerate(shapes) if len(shape) == 1), None)
+    if index is None:
+        seen = ", ".join("x".join(map(str, shape)) for shape in shapes)
         raise CheckpointError(f"{trial.checkpoint}: gives {seen} numbers for a picture, which no task here reads")
-    output = source.outputs[flat[0]]
-    lines = (f'output = "{trial.output or output}"  # of {", ".join(names)}',) if len(names) > 1 else ()
-    found = _find_vector(last_operators(source.network.graph, output)[0], shapes[flat[0]][0])
-    return replace(found, lines=lines + found.lines, scales=scales)
+    name = source.outputs[index]
+    found = _find_vector(last_operators(source.network.graph, name)[0], shapes[index][0])
+    return replace(
+        found, lines=_write_output(trial.output or name, list(takes.outputs) or source.outputs) + found.lines
+    )
+
+
+def _write_output(name: str, names: list[str]) -> tuple[str, ...]:
+    """The line that chooses an output, where there are several."""
+    return (f'output = "{name}"  # of {", ".join(names)}',) if len(names) > 1 else ()
 
 
 def _find_vector(last: str, units: int) -> Finding:
@@ -122,16 +122,14 @@ def _find_vector(last: str, units: int) -> Finding:
         return Finding(Task.CLASSIFICATION, labels)
     if last in LINEAR:
         activation = "sigmoid" if units == 1 else "softmax"
-        line = (
-            f'activation = "{activation}"  # if its numbers are logits; with task = "embedding" neither it nor labels'
-        )
-        return Finding(Task.CLASSIFICATION, labels, (line,))
+        return Finding(Task.CLASSIFICATION, labels, (f'activation = "{activation}"{LOGITS}',))
     return Finding(Task.EMBEDDING, lines=("normalise = true  # to unit length",))
 
 
 def _find_detector(
     trial: Model, source: Source, outputs: Sequence[np.ndarray], shapes: Sequence[tuple[int, ...]]
 ) -> Finding | None:
+    """The boxes and logits of a DETR, or the first output that has rows."""
     own = len(source.labels or [])
     wide = {shape[1] for shape in shapes if len(shape) == 2}
     for labels in [own] if own else sorted(wide - {4}):
@@ -140,11 +138,12 @@ def _find_detector(
     index = next((index for index, shape in enumerate(shapes) if len(shape) == 2), None)
     if index is None:
         return None
-    several = (f'output = "{source.outputs[index]}"  # of {", ".join(source.outputs)}',) if len(shapes) > 1 else ()
+    lines = _write_output(source.outputs[index], source.outputs)
     if own:
-        return Finding(Task.DETECTION, lines=several)
+        return Finding(Task.DETECTION, lines=lines)
     head, labels = _guess_head(shapes[index], outputs[index], count_cells(trial))
-    return Finding(Task.DETECTION, labels, (*several, f'decoding = {{ head = "{head}" }}'), head)
+    doubt = YOLOX_DOUBT if head is Head.YOLOX else ""
+    return Finding(Task.DETECTION, labels, (*lines, f'decoding = {{ head = "{head}" }}{doubt}'), head)
 
 
 def _guess_head(shape: tuple[int, ...], output: np.ndarray, cells: set[int]) -> tuple[Head, int]:
@@ -170,58 +169,6 @@ def scales_itself(graph: onnx.GraphProto) -> bool:
             return users[0].op_type in SCALING
         value = users[0].output[0]
     return False
-
-
-def write_entry(trial: Model, takes: Input, finding: Finding) -> str:
-    """The entry as TOML."""
-    path = trial.checkpoint.resolve()
-    path = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    names = [f"label_{index}" for index in range(finding.labels)]
-    lines = [
-        f"[models.{trial.name}]",
-        f'task = "{finding.task}"',
-        f'framework = "{trial.framework}"',
-        f"checkpoint = {json.dumps(path.as_posix(), ensure_ascii=False)}",
-        *_write_missing(trial, takes),
-        *([f"labels = {json.dumps(names)}{ASK}, by index"] if names else []),
-        *finding.lines,
-        _write_geometry(trial, takes, finding),
-        _write_pixels(trial, finding),
-    ]
-    return "\n".join(lines)
-
-
-def _write_missing(trial: Model, takes: Input) -> list[str]:
-    if takes.lacks == "factory":
-        return ['factory = "module:function"  # that builds its network; then run doctor again, with --factory']
-    lines = [f'factory = "{trial.factory}"'] if trial.factory else []
-    if takes.task is Task.CAPTION:
-        lines.append('decoding = { vocabulary = "vocabulary.json", beam_width = 3 }  # its tokens, by index')
-    return lines
-
-
-def _write_geometry(trial: Model, takes: Input, finding: Finding) -> str:
-    width, height = trial.geometry.width, trial.geometry.height
-    mode, more = "stretch", ""
-    if finding.task is Task.DETECTION:
-        mode, more = "letterbox", ', resample = "bilinear"'
-    elif trial.framework is Framework.KERAS:
-        more = ', resample = "nearest"'
-    elif trial.framework is Framework.TORCH and finding.task is not Task.CAPTION:
-        mode, more = "center_crop", f", resize = {max(width, height) * 8 // 7}"
-    sides = "" if takes.width and takes.height else "; the file takes several sizes, or does not say which"
-    return f'geometry = {{ mode = "{mode}", width = {width}, height = {height}{more} }}{ASK}{sides}'
-
-
-def _write_pixels(trial: Model, finding: Finding) -> str:
-    channels, scaling, comment = trial.pixels.channels.value, "divide = 255", ASK
-    if finding.scales:
-        scaling, comment = "divide = 1", "  # it begins with arithmetic of its own on them"
-    elif finding.head is Head.YOLOX:
-        channels, scaling = "bgr", "divide = 1"
-    elif trial.framework is Framework.TORCH and channels == "rgb":
-        scaling = f"divide = 255, {IMAGENET}"
-    return f'pixels = {{ channels = "{channels}", {scaling} }}{comment}'
 
 
 def _try_entry(text: str, trial: Model, trust: bool, report: Progress) -> str:
