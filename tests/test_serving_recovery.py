@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -72,6 +73,12 @@ def find(serving: ServingProcess, name: str) -> list[int]:
     return [pid for pid, each in list_descendants(serving.pid).items() if each.startswith(name)]
 
 
+def kill_stub(serving: ServingProcess, model: str) -> None:
+    """One of the model's instances; the others go on."""
+    lines = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in find(serving, STUB)}
+    os.kill(next(pid for pid, line in lines.items() if f"/{model}/" in line), signal.SIGKILL)
+
+
 def send_signal(serving: ServingProcess, number: signal.Signals, name: str) -> None:
     for pid in find(serving, name):
         os.kill(pid, number)
@@ -97,12 +104,13 @@ def kill_while_loading(serving: ServingProcess) -> None:
             lambda serving: send_signal(serving, signal.SIGSTOP, STUB),
             "Triton has lost a process of a model: .* is not healthy",
         ),
-        (
-            lambda serving: os.kill(find(serving, STUB)[0], signal.SIGKILL),
-            "Triton has lost a process of a model: .* is not healthy",
-        ),
+        (lambda serving: kill_stub(serving, "preprocess"), "Triton has lost a process of a model: .* is not healthy"),
+        (lambda serving: kill_stub(serving, "smiling"), "Triton has lost a process of a model: .* is not healthy"),
     ],
-    ids=["aborted", "crashed", "killed while loading", "stopped", "ready without answers", "stub killed"],
+    ids=[
+        *("aborted", "crashed", "killed while loading", "stopped", "ready without answers"),
+        *("stub of a step killed", "stub of a network for regions killed"),
+    ],
 )
 def test_every_request_is_answered_and_triton_comes_back(serving, sample_photo, harm, reason):
     with load(serving.urls["Gateway"], sample_photo) as statuses:
