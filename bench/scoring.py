@@ -4,6 +4,7 @@ from pathlib import Path
 from statistics import mean
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
+from tritonclient.utils import InferenceServerException
 
 from bench.bulk import DISTINCT, Bulk, run_bulk, write_photos
 from bench.context import Context, choose_target
@@ -64,7 +65,12 @@ def describe_bulk(name: str, bulk: Bulk, rate: float) -> list[object]:
 
 
 # Triton 24.10 may crash when perf_analyzer ends with requests under way; the service is back within some seconds.
-@retry(retry=retry_if_exception_type(OSError), stop=stop_after_attempt(3), wait=wait_fixed(10), reraise=True)
+@retry(
+    retry=retry_if_exception_type((OSError, InferenceServerException)),
+    stop=stop_after_attempt(4),
+    wait=wait_fixed(15),
+    reraise=True,
+)
 def run_perf(context: Context, batch_size: int, concurrency: int) -> float:
     """perf_analyzer's photos per second on `analyze`, with the same photos."""
     data, (tensor,) = context.folder / "bulk.json", read_config(ENSEMBLES / ENSEMBLE).input

@@ -53,7 +53,8 @@ class Run:
 
     def meaning(self, name: str) -> tuple:
         """What a model's column is about: runs where this differs cannot be compared."""
-        return self.cards[name].task, self.cards[name].positive, self.types[name]
+        card = self.cards[name]
+        return card.task, card.positive, card.size, self.types[name]
 
     def describe(self, name: str) -> str:
         """A model's name, and the positive label where that is another word."""

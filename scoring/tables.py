@@ -42,7 +42,7 @@ class Table:
         Raises:
             UsageError: the table cannot be read, or no column holds photos.
         """
-        own = [field for field in self.full_schema if field.name != self.photo.name]
+        own = [free_length(field) for field in self.full_schema if field.name != self.photo.name]
         return pa.schema([*own, *((name, pa.string()) for name in self.partition)])
 
     @cached_property
@@ -158,6 +158,13 @@ class Table:
             return Photo(self.path, Missing("the row has no photo"))
         location = join(os.path.dirname(self.path), path)
         return Photo(location, WholeFile(location))
+
+
+def free_length(field: pa.Field) -> pa.Field:
+    """Lists of a fixed size as lists of any: in those Parquet's writer takes no null, which other tables may bring."""
+    if not types.is_fixed_size_list(field.type):
+        return field
+    return field.with_type(pa.list_(field.type.value_type))
 
 
 def is_bytes(kind: pa.DataType) -> bool:

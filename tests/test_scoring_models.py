@@ -61,7 +61,7 @@ def describe(tensors=TENSORS, cards=CARDS, min_score=None):
     [
         (SMILE, [("smile", F32)], {"smile": 0.75}),
         (TEXT, [("text", pa.string()), ("text_score", F32)], {"text": "a dog", "text_score": -2.5}),
-        (LIKENESS, [("likeness", pa.list_(F32, 2))], {"likeness": [0.5, -0.5]}),
+        (LIKENESS, [("likeness", pa.list_(F32))], {"likeness": [0.5, -0.5]}),
         (THINGS, [("things", pa.list_(OBJECT))], {"things": [
             {"label": "dog", "score": 0.75, "x": 1, "y": 2, "width": 3, "height": 6},
             {"label": "cat", "score": 0.5, "x": 0, "y": 0, "width": 2, "height": 2}]}),
@@ -74,7 +74,7 @@ def test_columns_and_cells_of_a_task(card, columns, cells):
 
 def test_photo_has_what_is_said_about_its_largest_box():
     assert list_columns(MOOD) == [("mood", F32)]
-    assert list_columns(FACE) == [("face", pa.list_(F32, 2))]
+    assert list_columns(FACE) == [("face", pa.list_(F32))]
     row = describe()
     assert (row["mood"], row["face"]) == (0.75, [1, 2])
     nowhere = np.full((1, 2), NO_REGION, np.float32)
@@ -89,7 +89,7 @@ def test_each_box_has_what_is_said_about_it(min_score, count):
     assert attributes == [said, {"mood": None, "face": None}, {"mood": None, "face": None}][:count]
     schema = make_schema(CARDS, pa.schema([]))
     assert schema.field("things").type.value_type.field("attributes").type == pa.struct(
-        [("mood", F32), ("face", pa.list_(F32, 2))]
+        [("mood", F32), ("face", pa.list_(F32))]
     )
     pa.Table.from_pylist([describe() | {"source": "a", "models": []}], schema=schema)
 
@@ -202,15 +202,30 @@ def test_several_models_of_every_task(many, tmp_path):
 
 
 def test_a_model_that_is_no_default_is_asked_for_by_name(many, tmp_path):
-    (tmp_path / "a.png").write_bytes(encode(gradient()))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(encode(gradient()))
+    (tmp_path / "in" / "broken.png").write_bytes(encode(gradient())[:60])
     out = tmp_path / "out"
-    assert score(tmp_path / "a.png", "--out", out, "--endpoint", many, "--outputs", "parts", "likeness") == 0
+    assert score(tmp_path / "in", "--out", out, "--endpoint", many, "--outputs", "parts", "likeness") == 0
     schema = parquet.read_schema(out / "part-000000.parquet")
-    assert schema.field("parts").type == pa.list_(F32, 3)
-    assert schema.field("likeness").type == pa.list_(F32, 3)
+    assert schema.field("parts").type == schema.field("likeness").type == pa.list_(F32)
     assert "bright" in schema.names  # at whose boxes it looks
     assert "again" not in schema.names
-    assert len(pd.read_parquet(out)) == 1
+    good, broken = pd.read_parquet(out).sort_values("source").to_dict("records")
+    assert len(good["likeness"]) == 3
+    assert broken["likeness"] is None
+    assert broken["error"].startswith("picture:")
+
+
+def test_vectors_of_one_table_are_null_in_the_rows_of_another(many, tmp_path):
+    (tmp_path / "a.png").write_bytes(encode(gradient()))
+    vectors = pa.array([[1.0, 2.0]], pa.list_(F32, 2))
+    parquet.write_table(pa.table({"path": ["a.png"], "vector": vectors}), tmp_path / "1.parquet")
+    parquet.write_table(pa.table({"path": ["a.png"]}), tmp_path / "2.parquet")
+    out = tmp_path / "out"
+    assert score(tmp_path / "*.parquet", "--out", out, "--endpoint", many, "--outputs", "colour") == 0
+    found = sorted(pd.read_parquet(out)["vector"].map(lambda each: None if each is None else list(each)), key=str)
+    assert found == [None, [1.0, 2.0]] or found == [[1.0, 2.0], None]
 
 
 def test_dataset_that_is_scored_again_opens_in_pandas(triton_url, tmp_path, sample_photo):
