@@ -13,11 +13,10 @@ from bench.perf_analyzer import run_perf_analyzer
 from bench.report import make_table
 from bench.scale import describe_scale, measure_steps
 from bench.service import cpu_seconds, start_service
-from bench.work import ATTRIBUTES, ENSEMBLES, WORKLOADS, read_catalog, read_config
+from bench.work import ATTRIBUTES, ENSEMBLES, EVERY_MODEL, WORKLOADS, read_catalog, read_config
 from contract.tasks import ENSEMBLE
 
 KILLS = 3
-EVERY_MODEL = "every model"  # also those that must be asked for by name: perf_analyzer takes all outputs
 LARGER = 10  # times as many photos, for the memory
 # Every second of the distinct ones, so that they are as large on average as all are.
 PERF_PHOTOS = slice(0, DISTINCT, 2)
@@ -33,8 +32,7 @@ def write(context: Context, count: int) -> Path:
 def score(
     context: Context, name: str, workload: str, count: int = 0, kills: int = 0, endpoint: str = "", number: int = 0
 ) -> Bulk:
-    cards = read_catalog().cards.values() if workload == EVERY_MODEL else context.cards(workload)
-    models = [card.name for card in cards]
+    models = [card.name for card in context.cards(workload)]
     out = context.folder / f"out-{name}-{workload}-{number}"
     return run_bulk(write(context, count or context.bulk), out, endpoint or context.service.grpc, models, kills)
 

@@ -15,6 +15,7 @@ from contract.tasks import ENSEMBLE, Task
 NETWORKS, ENSEMBLES = ROOT / "model_repository", ROOT / "ensembles"
 ATTRIBUTES, EVERYTHING = "attributes", "everything"
 WORKLOADS = (ATTRIBUTES, EVERYTHING)
+EVERY_MODEL = "every model"  # all outputs, as perf_analyzer takes them: also of models that are no default
 # Steps and the parameter of their config that says how they treat each model.
 TOLD = {"postprocess_detection": "heads", "regions": "models"}
 
@@ -35,7 +36,9 @@ def list_networks() -> list[str]:
 
 
 def choose_cards(workload: str, catalog: Catalog) -> list[Card]:
-    """The models that a workload asks for: the classifiers, or all; without those that must be asked for by name."""
+    """The models that a workload asks for: the classifiers, or all; only the last one those that are no default."""
+    if workload == EVERY_MODEL:
+        return list(catalog.cards.values())
     return [card for card in catalog.select() if workload == EVERYTHING or card.task is Task.CLASSIFICATION]
 
 

@@ -20,10 +20,11 @@ import sys
 import time
 from pathlib import Path
 
+from contract.fault import describe_fault
 from export.build import Built, build, is_current
 from export.checkpoint import resolve, use_checkpoint
 from export.entry import ACTIONS, Model
-from export.errors import ExportError, first_line
+from export.errors import ExportError
 from export.manage import HEADINGS, LEGEND, check, describe, lay_out, remove, set_version, tell_notes, tell_strangers
 from export.manifest import MANIFEST, Manifest, load_manifest
 from export.parity import list_pictures
@@ -40,11 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"export: {error}", file=sys.stderr)
         return 2
     except Exception as error:  # a full disk, a folder that cannot be written, a fault of our own
-        if sys.flags.dev_mode:
-            raise
-        print(
-            f"export: {type(error).__name__}: {first_line(error)}; python -X dev -m export shows where", file=sys.stderr
-        )
+        print(f"export: {describe_fault(error)}", file=sys.stderr)
         return 2
     return 0
 

@@ -11,6 +11,7 @@ import sys
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
+from contract.fault import describe_fault
 from report.assemble import assemble
 from report.errors import ReportError
 from report.options import Options
@@ -24,6 +25,9 @@ def main(arguments: list[str]) -> int:
         page = write_report(options.dataset, assemble(options), options.folder)
     except (ReportError, ValidationError) as error:
         print(f"report: {describe_error(error)}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        print(f"report: {describe_fault(error)}", file=sys.stderr)
         return 2
     print(page)
     return 0

@@ -7,13 +7,14 @@ or go on; 130 when it was stopped.
 """
 
 import argparse
-import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 
+from contract.fault import describe_fault
 from scoring.errors import ScoringError, Stopped
+
+GO_ON = "what is finished is kept, and the same command goes on from there"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,8 +35,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"scoring: {Stopped()}", file=sys.stderr)
         return Stopped.status
     except Exception as error:
-        print(f"scoring: {describe_fault(error)}", file=sys.stderr)
-        return 1
+        print(f"scoring: {describe_fault(error)}; {GO_ON}", file=sys.stderr)
+        return 2
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -67,15 +68,6 @@ def positive(text: str) -> float:
 
 def positive_int(text: str) -> int:
     return int(positive(str(int(text))))
-
-
-def describe_fault(error: Exception) -> str:
-    """One line for what nobody has thought of."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"a fault of the program: {type(error).__name__}: {error} ({os.path.basename(place.filename)}:{place.lineno}); "
-        "what is finished is kept, and the same command goes on from there"
-    )
 
 
 if __name__ == "__main__":

@@ -355,3 +355,16 @@ def test_the_accelerator_is_named_when_it_is_the_cause(tmp_path, capsys, monkeyp
     message = capsys.readouterr().err
     assert "agrees with onnx by itself, but differs on openvino by 0.004, tolerated is 0.001" in message
     assert "Leave accelerator out" in message
+
+
+@pytest.mark.parametrize(("units", "activation"), [(1, "sigmoid"), (2, "softmax")])
+def test_values_that_are_no_probabilities_are_told_what_makes_them_some(tmp_path, capsys, units, activation):
+    """A last layer that is not known by its operator: what its numbers are shows on pictures only."""
+    layers = (torch.nn.Flatten(), torch.nn.Linear(768, units), torch.nn.Hardtanh(-3.0, 3.0))
+    network = checkpoints.seeded(lambda: torch.nn.Sequential(*layers))
+    torch.jit.script(network).save(tmp_path / "script.pt")
+    entry = checkpoints.without_factory(checkpoints.torch_entry(tmp_path), "script", "script.pt")
+    entry = entry.replace('"red", "green", "blue"', '"no", "yes"').replace('activation = "softmax"\n', "")
+    checkpoints.write_manifest(tmp_path, entry)
+    assert run(tmp_path) == 2
+    assert f'no probabilities; if they are logits, write activation = "{activation}"' in capsys.readouterr().err

@@ -105,13 +105,6 @@ def test_actions_are_words_too(folder, capsys):
     assert not (folder / "networks/hat").exists()
 
 
-def test_what_nobody_thought_of_is_one_line_too(folder, capsys, monkeypatch):
-    monkeypatch.setattr(Repository, "write_configs", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
-    assert run(folder, "hat", "--force") == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == "export: OSError: [Errno 28] No space left; python -X dev -m export shows where"
-
-
 def test_last_model_stays(tmp_path, capsys):
     checkpoints.write_manifest(tmp_path, checkpoints.torch_entry(tmp_path))
     assert run(tmp_path) == 0

@@ -10,7 +10,6 @@ from export.errors import CheckpointError
 from export.kinds import Kind, find_kind
 
 TRIED = (224, 64, 256, 299, 384, 128, 112, 96, 48, 32, 28, 512, 640)  # sides, where the file does not say them
-
 DEPTHS = (1, 3)
 TASKS = {"detect": Task.DETECTION, "classify": Task.CLASSIFICATION}  # in the words of ultralytics
 

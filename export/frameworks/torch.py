@@ -132,7 +132,8 @@ def read_program(model: Model) -> tuple[torch.export.ExportedProgram, list[Any]]
 def load_program(model: Model) -> Source:
     """A `torch.export` program; one that was exported with a fixed batch keeps it."""
     program, (batch, *sides) = read_program(model)
-    network = program.module()
+    with quiet():
+        network = program.module()
     wanted = _shape(model, 1)[1:]
     if len(sides) != 3 or any(isinstance(have, int) and have != want for have, want in zip(sides, wanted, strict=True)):
         raise CheckpointError(

@@ -117,7 +117,7 @@ def check_meaning(outputs: list[np.ndarray], source: Source, model: Model) -> No
     low, high, sums = float(rows.min()), float(rows.max()), rows.sum(-1)
     seen = f"{model.checkpoint}: {model.name} gives values from {low:.3g} to {high:.3g}"
     if low < -1e-3 or high > 1 + 1e-3:
-        wanted = "sigmoid" if rows.shape[-1] == 2 and len(model.labels or []) == 2 else "softmax"
+        wanted = "sigmoid" if count_units(source.network.graph.output[0]) == 1 else "softmax"
         raise CheckpointError(
             f'{seen}, which are no probabilities; if they are logits, write activation = "{wanted}"; a regression '
             "cannot be served as classification"
