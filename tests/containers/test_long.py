@@ -69,10 +69,21 @@ def test_too_little_memory_is_told_and_ends_the_container(image):
         run("docker", "rm", "--force", name)
 
 
+def find_compose() -> list[str]:
+    """Version 1's program, or version 2's plugin."""
+    for command in (["docker-compose"], ["docker", "compose"]):
+        if (
+            shutil.which(command[0])
+            and subprocess.run([*command, "version"], capture_output=True, check=False).returncode == 0
+        ):
+            return command
+    pytest.skip("there is no Docker Compose: install docker-compose or docker-compose-plugin")
+
+
 @pytest.fixture
 def compose(image, tmp_path):
     """The file's default, brought up with a copy of the repositories; the container, a way to command, the copy."""
-    command = "docker-compose" if shutil.which("docker-compose") else "docker compose"
+    command = find_compose()
     for name in ("model_repository", "ensembles"):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("docker-compose.yml", ".env"):
@@ -81,7 +92,7 @@ def compose(image, tmp_path):
     environment = {**os.environ, "GATEWAY_PORT": "0"}
 
     def ask(*words: str) -> None:
-        subprocess.run([*command.split(), *project, *words], cwd=tmp_path, env=environment, check=True)
+        subprocess.run([*command, *project, *words], cwd=tmp_path, env=environment, check=True)
 
     ask("up", "--detach", "--no-build")
     try:
