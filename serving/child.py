@@ -69,7 +69,7 @@ class Child:
     def require_children(self) -> None:
         """Raise ChildDied when a child of the process has ended and the process does not notice.
 
-        Triton 24.10 waits without end for a stub that died as it started.
+        Triton 24.10 waits without end for a stub that died as it started, and starts no other for one that dies later.
         """
         now = time.monotonic()
         self._dead = {pid: self._dead.get(pid, now) for pid in self.list_children() if is_dead(pid)}

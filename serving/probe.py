@@ -2,17 +2,15 @@
 
 import base64
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
-from contract.card import Catalog
-from contract.failure import UnknownTask
-from contract.tasks import ENSEMBLE
 from serving.errors import TritonHangs
 
+ENSEMBLE = "analyze"
 # The smallest PNG, a single pixel.
 PHOTO = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -30,20 +28,22 @@ class Probe:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._unhealthy = 0  # probes that met a stub that is not healthy
+        self._unhealthy = 0  # probes in a row that met a stub that is not healthy
+        self._image = InferInput("IMAGE", [1, 1], "BYTES")
+        self._image.set_data_from_numpy(np.array([[PHOTO]], dtype=np.object_))
 
     def require_answers(self, require_alive: Callable[[], None]) -> None:
         """Raise TritonHangs when neither the photo nor anything else is answered for DEADLINE seconds.
 
         A refusal, of a photo for one, is an answer; a full queue and a wait without end are none. A stub that is not
-        healthy fails its requests alone, and of its step's other instances some probes are answered; but no second
-        probe may meet one. `require_alive` is called again and again, as a Triton that ended does not hang.
+        healthy fails its requests alone, but no second probe may meet one. `require_alive` is called again and again,
+        as a Triton that ended does not hang.
         """
         end = time.monotonic() + DEADLINE
         try:
             with InferenceServerClient(self._url) as client:
                 before = count_answers(client)
-                while not (self._is_answered(client, end) or count_answers(client) > before):
+                while not (self._is_answered(client, end - time.monotonic()) or count_answers(client) > before):
                     require_alive()
                     if time.monotonic() > end - 1:
                         raise TritonHangs(f"Triton has answered nothing for {DEADLINE:g} s")
@@ -55,38 +55,19 @@ class Probe:
                 time.sleep(0.1)
             raise TritonHangs(f"Triton does not say what it has answered: {error.message()}") from error
 
-    def _is_answered(self, client: InferenceServerClient, end: float) -> bool:
-        """Whether all is answered until `end`, well or badly. Waits in queues end before the call is cut off."""
+    def _is_answered(self, client: InferenceServerClient, seconds: float) -> bool:
+        """Whether the photo is answered, well or badly. Its wait in Triton's queues ends before the call is cut off."""
         try:
-            for model, pixels in list_questions(client):
-                seconds = max(0.1, end - time.monotonic())
-                client.infer(model, [pixels], timeout=int(seconds * 0.8e6), client_timeout=seconds)
+            client.infer(ENSEMBLE, [self._image], timeout=int(seconds * 0.8e6), client_timeout=seconds)
         except InferenceServerException as error:
             if UNHEALTHY not in str(error):
                 return error.status() not in NO_ANSWER
             self._unhealthy += 1
             if self._unhealthy > 1:
                 raise TritonHangs(f"Triton has lost a process of a model: {error.message()}") from error
+            return True
+        self._unhealthy = 0
         return True
-
-
-def list_questions(client: InferenceServerClient) -> Iterator[tuple[str, InferInput]]:
-    """Models and their inputs: the photo for the ensemble, and black pixels for each network that looks at regions, of
-    which the photo has none."""
-    image = InferInput("IMAGE", [1, 1], "BYTES")
-    yield ENSEMBLE, image.set_data_from_numpy(np.array([[PHOTO]], dtype=np.object_))
-    for name in list_region_networks(client):
-        pixels = client.get_model_metadata(name, client_timeout=CALL_TIMEOUT).inputs[0]
-        black = np.zeros([1, *pixels.shape[1:]], dtype=np.uint8)
-        yield name, InferInput(pixels.name, list(black.shape), pixels.datatype).set_data_from_numpy(black)
-
-
-def list_region_networks(client: InferenceServerClient) -> list[str]:
-    config = client.get_model_config(ENSEMBLE, client_timeout=CALL_TIMEOUT).config
-    try:
-        return [card.name for card in Catalog.from_config(config).cards.values() if card.region]
-    except UnknownTask:  # the gateway says so, and the probe goes on with the photo
-        return []
 
 
 def count_answers(client: InferenceServerClient) -> int:

@@ -22,6 +22,9 @@ from serving.triton import TritonLaunch, prepare_triton, remove_shared_memory
 from serving.triton_log import TritonLogFilter
 
 POLL_SECONDS = 0.1
+CHILDREN_SECONDS = (
+    1.0  # between two looks at the processes of the models: Triton has hundreds of threads to look through
+)
 PAUSES = (0.0, 3.0, 10.0, 30.0)  # seconds before Triton is started again, by the number of deaths in a row
 STEADY = 10.0  # seconds that a start must have held for the next death to be the first of a row
 
@@ -42,7 +45,7 @@ class Supervisor:
         self._gateway: Child | None = None
         self._models: list[str] = []
         self._secret = ""
-        self._ready_at = self._probed_at = 0.0
+        self._ready_at = self._probed_at = self._looked_at = 0.0
         self._deaths = 0
         self._reload_requested = False
 
@@ -115,6 +118,7 @@ class Supervisor:
             self._require_gateway()
             try:
                 self._triton.require_alive()
+                self._require_stubs()
                 self._probe_triton()
             except ServingError as death:
                 self._revive_triton(death)
@@ -122,6 +126,12 @@ class Supervisor:
                 self._reload_requested = False
                 self._reload()
             time.sleep(POLL_SECONDS)
+
+    def _require_stubs(self) -> None:
+        """A lost process fails its own requests alone; a probe may meet the model's other one, or none of the model."""
+        if time.monotonic() - self._looked_at > CHILDREN_SECONDS:
+            self._triton.require_children()
+            self._looked_at = time.monotonic()
 
     def _probe_triton(self) -> None:
         interval = self._settings.probe_interval
