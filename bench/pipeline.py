@@ -46,7 +46,7 @@ class Pipeline:
             network.name: network.run(pixels[network.geometry], decoded) for network in self._whole
         }
         if self._looking:
-            upright = decoded.shrink(longest)
+            upright = decoded.reduce(longest)
             found |= {each.name: each.look(upright, decoded, found[each.of]) for each in self._looking}
         return found
 

@@ -27,6 +27,7 @@ def client(tmp_path_factory):
     write_network(repository, "explicit")
     write_network(repository, "renamed", TENSORS + 'default_model_filename: "network.onnx"', "network.onnx")
     write_network(repository, "accelerated", TENSORS.replace("-1, -1", "8, 8") + OPENVINO, sides=(8, 8))
+    write_network(repository, "large", TENSORS.replace("-1, -1", "256, 256"), sides=(256, 256), single=True)
     arguments = ["--no-gateway", "--stop-timeout", "2", "--model-repository", repository]
     with ServingProcess(arguments) as process, triton.InferenceServerClient(process.urls["Triton gRPC"]) as client:
         yield client
@@ -50,6 +51,14 @@ def test_answers(client, model, count):
     answer = infer(client, images, model=model)
     np.testing.assert_allclose(answer["MEAN"], images.mean((1, 2)), rtol=1e-5)
     np.testing.assert_array_equal(answer["MAXIMUM"], images.max((1, 2)))
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_large_images_are_computed_one_by_one(client, count):
+    """The network would fail for a batch of them."""
+    images = make_images(count, 256, 256)
+    answer = infer(client, images, model="large")
+    np.testing.assert_allclose(answer["MEAN"], images.mean((1, 2)), rtol=1e-4)
 
 
 def test_only_requested_outputs_come_back(client):

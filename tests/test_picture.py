@@ -146,6 +146,22 @@ def test_pixels_hardly_depend_on_what_else_is_asked_for():
     assert np.abs(alone.astype(int) - beside_a_larger_one).mean() < 1
 
 
+def test_a_jpeg_is_averaged_before_it_is_resized_as_far_as_its_decoder_would_have():
+    """And a lossless file never: its pixels equal the training frameworks'."""
+    photo, whole = Image.open(ROOT / "examples" / "sample.jpg"), picture.Geometry("stretch", 512, 512)
+    jpeg, png = (decode(encode(photo, container), whole) for container in ("JPEG", "PNG"))
+    exact = np.asarray(png.pixels.resize((96, 96), Image.Resampling.BILINEAR)).astype(int)
+    small = picture.Geometry("stretch", 96, 96)
+    assert np.array_equal(png.fit(small), exact)
+    assert 0 < np.abs(jpeg.fit(small) - exact).mean() < 1.5
+
+
+@pytest.mark.parametrize(("side", "kept"), [(959, 959), (1919, 1919), (1920, 960), (3000, 1000)])
+def test_photos_that_regions_are_cut_from_are_never_enlarged_nor_blurred(side, kept):
+    found = decode(encode(gradient(side, 40), "PNG"), STRETCH).reduce(picture.UPRIGHT_SIDE)
+    assert found.shape[1] == kept
+
+
 def test_the_decode_keeps_the_longer_side_that_is_asked_for():
     data = encode(gradient(1600, 1200), "JPEG")
     assert picture.decode(data, [STRETCH], LIMIT, longest=700).pixels.size == (800, 600)

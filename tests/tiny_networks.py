@@ -1,5 +1,6 @@
 """A tiny ONNX network, for tests of serving that need no bundled model."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -33,13 +34,21 @@ FREE: Sides = ("H", "W")
 
 
 def write_network(
-    repository: Path, name: str, extra: str = TENSORS, filename: str = "model.onnx", sides: Sides = FREE
+    repository: Path,
+    name: str,
+    extra: str = TENSORS,
+    filename: str = "model.onnx",
+    sides: Sides = FREE,
+    single: bool = False,
 ) -> Path:
-    """A model that gives mean and maximum of each colour of `IMAGES` [N, *sides, 3]. Returns its folder."""
+    """A model that gives mean and maximum of each colour of `IMAGES` [N, *sides, 3]. Returns its folder.
+
+    `single`: for images of any area, and it fails for more than one of them at a time.
+    """
     folder = repository / name
     (folder / "1").mkdir(parents=True)
     (folder / "config.pbtxt").write_text(CONFIG.format(extra=extra))
-    onnx.save(make_network(sides), folder / "1" / filename)
+    onnx.save(make_network(sides, [1, -1, 3] if single else [0, 64, 3]), folder / "1" / filename)
     return folder
 
 
@@ -51,8 +60,8 @@ def write_ensemble(repository: Path, step: str) -> Path:
     return folder
 
 
-def make_network(sides: Sides = FREE) -> onnx.ModelProto:
-    """Any image of 64 pixels will do, whatever its sides; an image of another area fails in the Reshape."""
+def make_network(sides: Sides = FREE, pixels: Sequence[int] = (0, 64, 3)) -> onnx.ModelProto:
+    """Any image of 64 pixels will do, whatever its sides; an image of another area fails in the Reshape to `pixels`."""
     graph = helper.make_graph(
         [
             helper.make_node("Cast", ["IMAGES"], ["FLOATS"], to=TensorProto.FLOAT),
@@ -63,6 +72,6 @@ def make_network(sides: Sides = FREE) -> onnx.ModelProto:
         "statistics",
         [helper.make_tensor_value_info("IMAGES", TensorProto.UINT8, ["N", *sides, 3])],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3]) for name in ("MEAN", "MAXIMUM")],
-        [helper.make_tensor("LIST", TensorProto.INT64, [3], [0, 64, 3])],
+        [helper.make_tensor("LIST", TensorProto.INT64, [3], pixels)],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

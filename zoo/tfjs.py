@@ -16,6 +16,7 @@ from zoo.graph import Graph
 
 FLOATS = {"float32": np.float32, "int32": np.int32, "uint8": np.uint8, "float16": np.float16}
 CHANNELS = (1, 3)
+PADS = ("Pad", "PadV2")
 
 Prepare = Callable[[Graph, str], str]
 
@@ -97,10 +98,10 @@ class Converter:
         kernel = kernel.transpose(2, 3, 0, 1) if depthwise else kernel.transpose(3, 2, 0, 1)
         kernel = kernel.reshape(-1, 1 if depthwise else inputs, height, width)
         bias = [self.graph.constant(self.constant(name).reshape(-1)) for name in node["input"][2:3]]
-        images = self._nchw(self.convert(node["input"][0]))
+        images, padding = self._window(node, outside=0)
         convolved = self.graph.add(
             "Conv", images, self.graph.constant(kernel), *bias,
-            strides=_sides(node, "strides"), auto_pad=_padding(node), group=inputs if depthwise else 1,
+            strides=_sides(node, "strides"), group=inputs if depthwise else 1, **padding,
         )  # fmt: skip
         for fused in _texts(node, "fused_ops"):
             if fused != "BiasAdd":
@@ -109,13 +110,35 @@ class Converter:
 
     def max_pool(self, node: dict[str, Any]) -> str:
         sides = {"kernel_shape": _sides(node, "ksize"), "strides": _sides(node, "strides")}
-        images = self._nchw(self.convert(node["input"][0]))
-        return self._nhwc(self.graph.add("MaxPool", images, auto_pad=_padding(node), **sides))
+        images, padding = self._window(node, outside=-np.inf)
+        return self._nhwc(self.graph.add("MaxPool", images, **sides, **padding))
+
+    def _window(self, node: dict[str, Any], outside: float) -> tuple[str, dict[str, Any]]:
+        """What a window slides over, NCHW, and its padding, which fills with `outside`. A Pad before it becomes part
+        of it: as a node it keeps ONNX Runtime from the fast layout between two convolutions."""
+        source = self._source(node)
+        order = [int(axis) for axis in self.constant(source["input"][1])] if source["op"] == "Transpose" else range(4)
+        pad = self._source(source) if source["op"] == "Transpose" else source
+        if pad["op"] not in PADS or _padding(node) != "VALID":
+            return self._nchw(self.convert(node["input"][0])), {"auto_pad": _padding(node)}
+        widths, value = self._margins(pad)
+        batch, *sides, channels = widths[list(order)]
+        if value != outside or batch.any() or channels.any():
+            raise ValueError(f"{pad['name']}: a margin of {value} in batch or channels is not known")
+        images = self.graph.add("Transpose", self.convert(pad["input"][0]), perm=list(order))
+        return self._nchw(images), {"pads": [int(width) for width in np.transpose(sides).flat]}
+
+    def _source(self, node: dict[str, Any]) -> dict[str, Any]:
+        return self.nodes[node["input"][0].partition(":")[0]]
 
     def pad(self, node: dict[str, Any]) -> str:
-        widths = self.constant(node["input"][1]).astype(np.int64).T.reshape(-1)
-        value = self.constant(node["input"][2]) if node["op"] == "PadV2" else np.float32(0)
-        return self.graph.add("Pad", self.convert(node["input"][0]), widths, np.float32(value.reshape(())))
+        widths, value = self._margins(node)
+        return self.graph.add("Pad", self.convert(node["input"][0]), widths.T.reshape(-1), value)
+
+    def _margins(self, node: dict[str, Any]) -> tuple[np.ndarray, np.float32]:
+        """Of a Pad INT64 [4,2], what is added before and after each dimension, and its value."""
+        value = self.constant(node["input"][2]) if node["op"] == "PadV2" else np.zeros(())
+        return self.constant(node["input"][1]).astype(np.int64), np.float32(value.reshape(()))
 
     def mean(self, node: dict[str, Any]) -> str:
         axes = [int(axis) for axis in self.constant(node["input"][1])]
@@ -172,7 +195,7 @@ OPERATORS: dict[str, Callable[[Converter, dict[str, Any]], str | list[str]]] = {
     **dict.fromkeys(SIMPLE, Converter.simple),
     **dict.fromkeys(("Const", "SparseToDense"), Converter.fixed),
     **dict.fromkeys(("Conv2D", "_FusedConv2D", "DepthwiseConv2dNative"), Converter.convolution),
-    **dict.fromkeys(("Pad", "PadV2"), Converter.pad),
+    **dict.fromkeys(PADS, Converter.pad),
     "Placeholder": Converter.placeholder,
     "LeakyRelu": Converter.leaky_relu,
     "MaxPool": Converter.max_pool,

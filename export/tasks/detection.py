@@ -186,17 +186,13 @@ def _count_hits(expected: Any, found: Any) -> int:
     free = np.ones(len(found.scores), dtype=bool)
     hits = 0
     for box, label in zip(expected.boxes, expected.labels, strict=True):
-        shared = boxes.intersection(box, found.boxes)
-        union = _area(box) + _area(found.boxes) - shared
+        shared = boxes.intersections(box[None], found.boxes)[0]
+        union = boxes.measure(box[None]) + boxes.measure(found.boxes) - shared
         overlap = np.where(free & (found.labels == label), shared / np.maximum(union, 1e-9), 0)
         if overlap.max(initial=0) >= FOUND_IOU:
             free[overlap.argmax()] = False
             hits += 1
     return hits
-
-
-def _area(xyxy: np.ndarray) -> np.ndarray:
-    return np.prod(xyxy[..., 2:] - xyxy[..., :2], axis=-1)
 
 
 def truth(model: Model, pictures: list[Path]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+BLOCK = 64  # candidates that are compared with each other and with all survivors at once
 MAX_CANDIDATES = 3000  # kept before NMS; more never survive into the best 300 of real photos
 
 
@@ -50,24 +51,42 @@ def to_xyxy(boxes: np.ndarray) -> np.ndarray:
 def suppress(candidates: Detections, iou: float, most: int) -> np.ndarray:
     """Class-aware greedy non-maximum suppression over candidates sorted by score; indices of the best
     `most` survivors."""
-    boxes, labels = candidates.boxes, candidates.labels
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    left = np.arange(len(boxes))
-    survivors: list[int] = []
-    while left.size and len(survivors) < most:
-        best, rest = left[0], left[1:]
-        survivors.append(best)
-        overlap = intersection(boxes[best], boxes[rest])
-        union = areas[best] + areas[rest] - overlap
-        same = labels[rest] == labels[best]
-        left = rest[~(same & (overlap > iou * union))]
-    return np.array(survivors, dtype=np.int64)
+    survivors = np.empty(0, dtype=np.int64)
+    for start in range(0, len(candidates.boxes), BLOCK):
+        block = np.arange(start, min(start + BLOCK, len(candidates.boxes)))
+        block = block[~hides(candidates[survivors], candidates[block], iou).any(axis=0)]
+        survivors = np.concatenate([survivors, block[keep_best(hides(candidates[block], candidates[block], iou))]])
+        if len(survivors) >= most:
+            break
+    return survivors[:most]
 
 
-def intersection(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Areas [K] that one box [4] shares with each of boxes [K,4]."""
-    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    return np.prod(np.clip(sides, 0, None), axis=1)
+def keep_best(hidden: np.ndarray) -> np.ndarray:
+    """Of a block, sorted by score, the ones that no kept one before them hides; BOOL [K] from BOOL [K,K]."""
+    kept = np.ones(len(hidden), dtype=bool)
+    for index, behind in enumerate(hidden):
+        if kept[index]:
+            kept[index + 1 :] &= ~behind[index + 1 :]
+    return kept
+
+
+def hides(better: Detections, others: Detections, iou: float) -> np.ndarray:
+    """BOOL [B,K]: whether a box of `better` overlaps one of the same class in `others` by more than `iou`."""
+    shared = intersections(better.boxes, others.boxes)
+    union = measure(better.boxes)[:, None] + measure(others.boxes) - shared
+    return (shared > iou * union) & (better.labels[:, None] == others.labels)
+
+
+def intersections(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Areas [B,K] that each of boxes [B,4] shares with each of others [K,4]."""
+    sides = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
+    sides = np.clip(sides, 0, None)
+    return sides[..., 0] * sides[..., 1]
+
+
+def measure(boxes: np.ndarray) -> np.ndarray:
+    """Areas [K] of boxes [K,4]."""
+    return np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
 
 
 def to_original(boxes: np.ndarray, transform: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ IMAGE_SIZE INT32 [2]           width and height of the upright original
 <geometry> UINT8 [H,W,3]       pixels for the networks
 <geometry>_TRANSFORM FP32 [6]  how they lie in the original, as `Geometry.transform` says
 <model>_MODEL BYTES [1]        the model's name, for steps that serve several models
-UPRIGHT UINT8 [h,w,3]          the upright photo itself, at most 1024 pixels long, to cut regions from
+UPRIGHT UINT8 [h,w,3]          the upright photo itself, 960 to 1919 pixels long or all it has, to cut regions from
 UPRIGHT_SCALE FP32 [4]         its scale to the original in x and y, and its width and height
 
 The request parameter `outputs` names the ensemble's outputs that the caller wants, with commas between. Tensors that
@@ -87,7 +87,7 @@ class TritonPythonModel:
         if kind == "MODEL":
             return {tensor: np.array([name.encode()], dtype=np.object_)}
         if tensor == "UPRIGHT":
-            pixels = picture.shrink(UPRIGHT_SIDE)
+            pixels = picture.reduce(UPRIGHT_SIDE)
             scale = pixels.shape[1] / picture.size[0], pixels.shape[0] / picture.size[1]
             size = np.array([*scale, pixels.shape[1], pixels.shape[0]], dtype=np.float32)
             return {tensor: pixels, "UPRIGHT_SCALE": size}

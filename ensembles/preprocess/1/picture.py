@@ -14,6 +14,7 @@ HEIC), so a page that draws boxes must show the picture as it is here.
 """
 
 import io
+import math
 import re
 import struct
 import sys
@@ -53,16 +54,19 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+LOSSY = ("JPEG", "MPO")  # whose pixels need not all count
 SIDEWAYS = (5, 6, 7, 8)  # width and height change places
 TURNED_BY_DECODER = ("TIFF", "HEIF")
 XMP_ORIENTATION = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|\s*>)\s*([1-8])""")
 AVIF_EXIF_ITEM = re.compile(rb"(infe.{8,10})Exif", re.DOTALL)
 HEIF_SIZE = re.compile(rb"ispe\0{4}(.{8})", re.DOTALL)  # ISO/IEC 23008-12, 6.5.3: width and height as coded
-# A reduced decode keeps at least this many times the pixels that a geometry needs, as Pillow does. With fewer,
-# the decoder's coarse filter shows, and a network's answer depends on which others were asked along with it; with 3
-# small geometries would cost twice the time for less than 1 of 255.
-GAP = 2
-UPRIGHT_SIDE = 1024  # of photos that regions are cut from; a face that the detectors find is some 40 pixels long then
+# Of a JPEG at least this many times the pixels that a geometry needs are left when it is resized: the decoder's scales
+# of 1/2, 1/4, 1/8 come before, and averages of blocks. Against resizing all pixels it costs 0.2 to 1.4 of 255, about as
+# much as 2 (0.2 to 1.1), and half of the time (`make bench ARGS="--only decoders"`).
+GAP = 1.5
+# The least longer side of photos that regions are cut from. 960 lies just below a quarter of what cameras write (4000,
+# 4032) and is half of full HD. A face that the detectors find is some 40 pixels long then.
+UPRIGHT_SIDE = 960
 PHOTOMETRIC_TAG = 262  # TIFF
 DEPTHS = (255, 4095, 65535, 2**32 - 1)  # the largest integers of 8, 12, 16 and 32 bits
 
@@ -83,22 +87,29 @@ class Picture:
     """Upright RGB `pixels`, perhaps of a reduced decode, and the `size` (width, height) of the upright original.
 
     `box` is the part of the pixels that holds the original (None: all of them): 1001 pixels at an eighth are 126, of
-    which 125.125 count.
+    which 125.125 count. `gap` is how many times the pixels that a resize needs it must keep; None: all.
     """
 
     pixels: Image.Image
     size: tuple[int, int]
     box: Box | None = None
+    gap: float | None = None
 
     def fit(self, geometry: Geometry) -> np.ndarray:
         """UINT8 [H,W,3] RGB in the geometry."""
-        return np.asarray(geometry.fit(self.pixels, self._held, self.size))
+        return np.asarray(geometry.fit(self.pixels, self._held, self.size, self.gap))
 
     def shrink(self, longest: int) -> np.ndarray:
         """UINT8 [h,w,3] RGB, the longer side at most `longest` pixels; never enlarged."""
         ratio = min(1.0, longest / max(self.size))
         size = max(1, round(self.size[0] * ratio)), max(1, round(self.size[1] * ratio))
-        return np.asarray(resize(self.pixels, size, "antialias", self._held))
+        return np.asarray(resize(self.pixels, size, "antialias", self._held, self.gap))
+
+    def reduce(self, longest: int) -> np.ndarray:
+        """UINT8 [h,w,3] RGB: the pixels, or averages of square blocks of them, so that the longer side has at least
+        `longest` pixels, and less than twice as many."""
+        factor = max(self.pixels.size) // longest
+        return np.asarray(self.pixels.reduce(factor) if factor > 1 else self.pixels)
 
     @property
     def _held(self) -> Box:
@@ -109,7 +120,7 @@ def decode(data: bytes, geometries: list[Geometry], max_pixels: int, longest: in
     """Decode the first frame (HEIC: the primary image) of an image file, upright and RGB.
 
     JPEG is decoded at the smallest DCT scale that still gives every geometry GAP times its pixels, and a longer side of
-    `longest` pixels where the original has them.
+    `longest` pixels where the original has them; what a geometry does not need of it is averaged.
 
     Raises:
         BadImage: no image, an unsupported format, a broken file, or more than `max_pixels` pixels.
@@ -136,7 +147,7 @@ def open_upright(data: bytes, max_pixels: int, longest: int | None = None) -> Im
     """
     if longest is None:
         return decode(data, [], max_pixels, sys.maxsize).pixels
-    return Image.fromarray(decode(data, [], max_pixels, GAP * longest).shrink(longest))
+    return Image.fromarray(decode(data, [], max_pixels, math.ceil(GAP * longest)).shrink(longest))
 
 
 def _open(data: bytes) -> Image.Image:
@@ -164,7 +175,8 @@ def _decode(image: Image.Image, geometries: list[Geometry], longest: int) -> Pic
     if image.format in TURNED_BY_DECODER:  # and so `size` may have changed
         return Picture(to_rgb(image), image.size)
     upright = image.transpose(TURNS[orientation]) if orientation in TURNS else image
-    return Picture(to_rgb(upright), size, _turn_box(box, image.size, orientation))
+    gap = GAP if image.format in LOSSY else None
+    return Picture(to_rgb(upright), size, _turn_box(box, image.size, orientation), gap)
 
 
 def _read_orientation(image: Image.Image) -> int:
@@ -193,7 +205,7 @@ def _needed_size(size: tuple[int, int], geometries: list[Geometry], longest: int
     """The least (width, height) in which an upright picture of the given size must be decoded."""
     ratio = min(1.0, longest / max(size))
     needs = [geometry.decoded_size(*size) for geometry in geometries]
-    widths, heights = [GAP * width for width, _ in needs], [GAP * height for _, height in needs]
+    widths, heights = [math.ceil(GAP * width) for width, _ in needs], [math.ceil(GAP * height) for _, height in needs]
     return max(1, round(size[0] * ratio), *widths), max(1, round(size[1] * ratio), *heights)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+GAP = 2  # times the pixels of a crop that are left when it is resized; blocks of the others are averaged first
+
 
 @dataclass(frozen=True)
 class Region:
@@ -35,17 +37,23 @@ class Region:
         """
         centre, side = (box[:2] + box[2:]) / 2, float((box[2:] - box[:2]).max()) * (1 + 2 * self.margin)
         left, top = centre - side / 2
-        scale_x, scale_y = side / self.width, side / self.height
-        return cut(pixels, (left, top, left + side, top + side), (self.width, self.height), max(scale_x, scale_y))
+        return cut(pixels, (left, top, left + side, top + side), (self.width, self.height))
 
 
-def cut(pixels: np.ndarray, box: tuple[float, float, float, float], size: tuple[int, int], scale: float) -> np.ndarray:
-    """A box of the picture in another size (width, height), smoothed where it shrinks by `scale` and more than 1."""
-    height, width = pixels.shape[:2]
+def cut(pixels: np.ndarray, box: tuple[float, float, float, float], size: tuple[int, int]) -> np.ndarray:
+    """A box of the picture in another size (width, height); where it shrinks, every pixel counts."""
     left, top = (int(np.floor(value)) for value in box[:2])
     right, bottom = (int(np.ceil(value)) for value in box[2:])
-    columns = np.clip(np.arange(left, max(right, left + 1)), 0, width - 1)
-    rows = np.clip(np.arange(top, max(bottom, top + 1)), 0, height - 1)
-    image = Image.fromarray(pixels[rows[:, None], columns])
+    columns, beside = span(left, max(right, left + 1), pixels.shape[1])
+    rows, above = span(top, max(bottom, top + 1), pixels.shape[0])
+    image = Image.fromarray(np.pad(pixels[rows, columns], (above, beside, (0, 0)), mode="edge"))
     inner = (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
-    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=inner))
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, inner, reducing_gap=GAP))
+
+
+def span(start: int, stop: int, length: int) -> tuple[slice, tuple[int, int]]:
+    """What of start … stop lies in 0 … length, one pixel at least, and how often its first and last are repeated."""
+    first = min(max(start, 0), length - 1)
+    last = max(min(stop, length), first + 1)
+    before = min(max(first - start, 0), stop - start - 1)
+    return slice(first, last), (before, stop - start - before - (last - first))
