@@ -11,7 +11,7 @@ from bench.client import Plan
 from bench.limit import run_limit
 from bench.load import Measured, run_load
 from bench.service import Service
-from bench.work import choose_cards, describe_work, read_catalog
+from bench.work import ENSEMBLES, NETWORKS, choose_cards, describe_work, read_catalog
 from contract.card import Card, list_outputs
 
 Run = Callable[[], Measured]
@@ -36,7 +36,8 @@ class Verdict:
 @dataclass(frozen=True)
 class Context:
     """`folder`: to work in. `photos`: JPEG files of about a megapixel. `seconds` of each measurement, `rounds` of them
-    in turns. `bulk`: photos that are scored in bulk. `other`: another worktree of the project.
+    in turns. `bulk`: photos that are scored in bulk. `other`: another worktree of the project. `networks` and
+    `ensembles`: what the service serves.
 
     Sections note in `verdicts` what became of the aims.
     """
@@ -48,6 +49,8 @@ class Context:
     rounds: int
     bulk: int = 2000
     other: Path | None = None
+    networks: Path = NETWORKS
+    ensembles: Path = ENSEMBLES
     verdicts: list[Verdict] = field(default_factory=list)
 
     def expect_at_least(self, aim: str, bound: float, value: float) -> None:
@@ -56,15 +59,17 @@ class Context:
     def expect_at_most(self, aim: str, bound: float, value: float) -> None:
         self.verdicts.append(Verdict(aim, f"≤ {bound:g}", value, value <= bound))
 
-    def at(self, service: Service) -> "Context":
-        """The same measurements of another service."""
-        return replace(self, service=service)
+    def at(self, service: Service, folder: Path | None = None) -> "Context":
+        """The same measurements of another service, which serves the repositories in `folder`."""
+        if folder is None:
+            return replace(self, service=service)
+        return replace(self, service=service, networks=folder / NETWORKS.name, ensembles=folder / ENSEMBLES.name)
 
     def cards(self, workload: str) -> list[Card]:
-        return choose_cards(workload, read_catalog())
+        return choose_cards(workload, read_catalog(self.ensembles))
 
-    def work(self, workload: str, accelerated: bool = False) -> dict[str, Any]:
-        return describe_work(self.cards(workload), accelerated=accelerated)
+    def work(self, workload: str, accelerated: bool = False, documented: bool = False) -> dict[str, Any]:
+        return describe_work(self.cards(workload), self.networks, self.ensembles, accelerated, documented)
 
     def limit(self, workload: str, accelerated: bool = False) -> Run:
         return lambda: run_limit(self.work(workload, accelerated), self.photos, self.seconds)

@@ -1,16 +1,21 @@
 """Decode, networks and postprocessing in one process, with no server: the limit, and what the peers run.
 
 The pixels, boxes and sentences are made by the steps' own code, from `ensembles/`. A description, written by
-`bench.work`, says which networks there are, so that this module needs only numpy, ONNX Runtime and the decoders.
+`bench.work`, says which networks there are, so that this module needs only numpy, ONNX Runtime and the decoders. With
+`documented` photos are decoded as Pillow's documents have it, `open`, `convert`, `resize`, and sessions have ONNX
+Runtime's defaults.
 """
 
+import io
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
+from PIL import Image
 
 from contract.pixels import Geometry, load_module, load_step, picture
 from contract.tasks import MAX_DETECTIONS, Task
@@ -26,6 +31,8 @@ class Pipeline:
 
     def __init__(self, work: dict[str, Any], threads: int = 1) -> None:
         self._max_pixels: int = work["max_pixels"]
+        self._documented: bool = work["documented"]
+        threads = 0 if self._documented else threads  # ONNX Runtime's default
         networks = [Network(each, Path(work["vocabularies"]), threads) for each in work["networks"]]
         self._whole = [network for network in networks if network.region is None]
         self._looking = [network for network in networks if network.region is not None]
@@ -39,8 +46,8 @@ class Pipeline:
     def analyze(self, photo: bytes) -> dict[str, Any]:
         """What each network sees in an encoded file: FP32 [labels] or [D], a sentence, boxes FP32 [K,6], or with a
         region a list of what it sees in each box."""
-        longest = picture.UPRIGHT_SIDE if self._looking else 0
-        decoded = picture.decode(photo, self._geometries, self._max_pixels, longest)
+        longest = self._choose_longest()
+        decoded = self._decode(photo, longest)
         pixels = {geometry: decoded.fit(geometry)[np.newaxis] for geometry in self._geometries}
         found: dict[str, Any] = {
             network.name: network.run(pixels[network.geometry], decoded) for network in self._whole
@@ -49,6 +56,18 @@ class Pipeline:
             upright = decoded.reduce(longest)
             found |= {each.name: each.look(upright, decoded, found[each.of]) for each in self._looking}
         return found
+
+    def _choose_longest(self) -> int:
+        """The longer side of the photo that regions are cut from."""
+        if self._documented:
+            return sys.maxsize
+        return picture.UPRIGHT_SIDE if self._looking else 0
+
+    def _decode(self, photo: bytes, longest: int) -> Any:
+        if self._documented:
+            image = Image.open(io.BytesIO(photo)).convert("RGB")
+            return picture.Picture(image, image.size)
+        return picture.decode(photo, self._geometries, self._max_pixels, longest)
 
     def answer(self, photo: bytes) -> dict[str, Any]:
         """The same, ready for JSON; without the boxes that the gateway leaves out."""

@@ -43,14 +43,19 @@ def choose_cards(workload: str, catalog: Catalog) -> list[Card]:
 
 
 def describe_work(
-    cards: Sequence[Card], networks: Path = NETWORKS, ensembles: Path = ENSEMBLES, accelerated: bool = False
+    cards: Sequence[Card],
+    networks: Path = NETWORKS,
+    ensembles: Path = ENSEMBLES,
+    accelerated: bool = False,
+    documented: bool = False,
 ) -> dict[str, Any]:
     """The description that `bench.pipeline.Pipeline` takes. `accelerated`: with the accelerators of the configs; it is
-    ONNX Runtime alone otherwise."""
+    ONNX Runtime alone otherwise. `documented`: as the documents of Pillow and ONNX Runtime have it."""
     # Whoever looks at regions needs the boxes of a detector.
     needed = {card.region.of for card in cards if card.region} | {card.name for card in cards}
     heads, regions = (read_parameter(ensembles / step, name) for step, name in TOLD.items())
     return {
+        "documented": documented,
         "max_pixels": int(read_config(ensembles / "preprocess").parameters["max_pixels"].string_value),
         "vocabularies": str(ensembles / "postprocess_caption" / "1" / "vocabularies.json"),
         "networks": [

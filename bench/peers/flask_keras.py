@@ -1,7 +1,6 @@
 """The classic: Flask's own server and Keras `predict`, loaded at start, one image at a time.
 
-It knows the attributes only. The sunglasses network is not Keras', so the smiling network stands in for it: as much
-work, and the wrong answer.
+It knows one classifier only, which looks at the whole photo.
 """
 
 import io
@@ -23,8 +22,7 @@ def predict() -> dict:
     image = Image.open(io.BytesIO(request.get_data(cache=False))).convert("L").resize(model.input_shape[2:0:-1])
     pixels = np.asarray(image, dtype=np.float32)[None, :, :, None] / 255
     with one_at_a_time:
-        smiling, sunglasses = (float(model.predict(pixels, verbose=0)[0, -1]) for _ in range(2))
-    return {"prob_smiling": smiling, "prob_sunglasses": sunglasses}
+        return {"prob_smiling": float(model.predict(pixels, verbose=0)[0, -1])}
 
 
 if __name__ == "__main__":

@@ -9,14 +9,17 @@ CORES = str(len(os.sched_getaffinity(0)))
 
 @dataclass(frozen=True)
 class Peer:
-    """`command` runs with the environment's `bin/` in front and PORT in its place. `way`: how it is asked."""
+    """`command` runs with the environment's `bin/` in front and PORT in its place. `way`: how it is asked.
+
+    `small_only`: it has one classifier and nothing else.
+    """
 
     name: str
     title: str
     requirements: tuple[str, ...]
     command: tuple[str, ...]
     way: str = "raw"
-    attributes_only: bool = False
+    small_only: bool = False
 
 
 PEERS = (
@@ -25,7 +28,7 @@ PEERS = (
         "Flask's own server, Keras `predict`, TensorFlow",
         ("numpy==1.26.4", "Pillow==13.0.0", "flask==3.1.3", "keras==3.15.1", "tensorflow-cpu==2.21.0"),
         ("python", "-m", "bench.peers.flask_keras"),
-        attributes_only=True,
+        small_only=True,
     ),
     Peer(
         "flask_onnxruntime",

@@ -6,6 +6,7 @@ from bench.context import Context
 from bench.scoring import measure_bulk_limit, measure_bulk_memory, measure_bulk_replicas, measure_bulk_scale
 from bench.sections.classifiers import measure_classifiers
 from bench.sections.compare import measure_compare
+from bench.sections.decoders import measure_decoders
 from bench.sections.endurance import measure_memory, measure_start
 from bench.sections.faces import measure_faces
 from bench.sections.overload import measure_overload
@@ -26,6 +27,7 @@ SERVICE: dict[str, Section] = {
     "faces": measure_faces,
     "tuning": measure_tuning,
     "pieces": measure_pieces,
+    "decoders": measure_decoders,
     "overload": measure_overload,
     "memory": measure_memory,
     "start": measure_start,
