@@ -39,14 +39,12 @@ JSON = {
 }
 # The three ways to send photos.
 BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {"schema": MULTIPART},
-            "image/*": {"schema": BINARY},
-            "application/json": {"schema": JSON},
-        },
-    }
+    "required": True,
+    "content": {
+        "multipart/form-data": {"schema": MULTIPART},
+        "image/*": {"schema": BINARY},
+        "application/json": {"schema": JSON},
+    },
 }
 
 blueprint = Blueprint("documents", __name__)

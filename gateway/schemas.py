@@ -5,10 +5,12 @@ from typing import Any
 
 from flask_openapi import Tag
 from pydantic import BaseModel, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from contract.tasks import MAX_DETECTIONS, Task
 
+Absent = SkipJsonSchema[None]  # a parameter may be left out, but not be null
 PHOTOS = Tag(name="photos", description="Photos in, answers out.")
 MODELS = Tag(name="models", description="What is served.")
 STATUS = Tag(name="status", description="Whether the service is well.")
@@ -59,7 +61,7 @@ class Query(BaseModel):
     def refuse_unknown(cls, values: dict[str, Any]) -> dict[str, Any]:
         known = cls.model_fields.keys()
         if unknown := sorted(values.keys() - known):
-            accepted = ", ".join(known)
+            accepted = ", ".join(known) or "none"
             raise PydanticCustomError("unknown", f"no parameter {unknown[0]!r}; accepted are {accepted}")
         return values
 
@@ -70,16 +72,20 @@ class Query(BaseModel):
         return super().model_json_schema(*arguments, **options)
 
 
+class NoParameters(Query):
+    """The short answer has no choices."""
+
+
 class Filters(Query):
     """Which objects an answer has."""
 
-    min_score: float | None = Field(
+    min_score: float | Absent = Field(
         None, ge=0, le=1, description="leave out objects with a lower score; by default each model has its own"
     )
-    max_objects: int | None = Field(
+    max_objects: int | Absent = Field(
         None, ge=0, le=MAX_DETECTIONS, description="at most so many objects per photo and detector, best first"
     )
-    labels: list[str] | None = Field(
+    labels: list[str] | Absent = Field(
         None, description="keep objects of these labels only, commas between; give it again for labels that hold commas"
     )
 
@@ -87,8 +93,9 @@ class Filters(Query):
 class Selection(Filters):
     """What is computed and which objects the answer has."""
 
-    features: str | None = Field(
-        None, description="compute these models only, commas between; by default all that have `default`"
+    features: list[str] | Absent = Field(
+        None,
+        description="compute these models only, commas between; by default all that have `default`; empty for none",
     )
 
 

@@ -19,9 +19,10 @@ def find_card(name: str) -> Card:
 
 
 def select_models(query: Selection) -> list[Card]:
-    """The models that a query names, with the detectors that they need."""
+    """The models that a query names, with the detectors that they need; none where it names none."""
     catalog = services().triton.catalog()
-    return catalog.with_detectors(catalog.select(split(query.features)))
+    names = None if query.features is None else [name for text in query.features for name in split(text)]
+    return catalog.with_detectors(catalog.select(names))
 
 
 def make_filter(query: Filters, cards: list[Card]) -> ObjectFilter:
@@ -43,9 +44,9 @@ def list_labels(texts: list[str] | None, known: set[str]) -> frozenset[str] | No
     """Each text is a label, which may hold commas, or several with commas between; None when not given."""
     if texts is None:
         return None
-    return frozenset(label for text in texts for label in ([text] if text in known else split(text) or []))
+    return frozenset(label for text in texts for label in ([text] if text in known else split(text)))
 
 
-def split(text: str | None) -> list[str] | None:
-    """`a, b` as a list; None when not given."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+def split(text: str) -> list[str]:
+    """`a, b` as a list."""
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -87,7 +87,11 @@ def read_multipart(request: Request, settings: Settings) -> list[Upload]:
         memory_limit=settings.max_upload_bytes,
     )
     try:
-        return [Upload(part.filename or None, part.raw) for part in parser if part.name == FIELD]
+        parts = list(parser)
+        for part in parts:
+            if part.filename and part.name != FIELD:
+                raise BadRequest(f"a file in the field {part.name!r}; accepted is {ACCEPTED}")
+        return [Upload(part.filename or None, part.raw) for part in parts if part.name == FIELD]
     except MultipartError as error:
         raise BadRequest(f"a multipart body that cannot be read: {error}; accepted is {ACCEPTED}") from None
 

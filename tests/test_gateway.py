@@ -62,8 +62,9 @@ def test_a_photo_without_a_face_has_no_attributes(gateway_url):
     assert set(classic.values()) == {0.0}
 
 
-def test_features_select(gateway_url, sample_photo):
-    _, _, body = send(f"{gateway_url}/v1/analyze?features=caption,smiling", ("a.jpg", sample_photo))
+@pytest.mark.parametrize("query", ["features=caption,smiling", "features=caption&features=smiling"])
+def test_features_select(gateway_url, sample_photo, query):
+    _, _, body = send(f"{gateway_url}/v1/analyze?{query}", ("a.jpg", sample_photo))
     assert set(body["images"][0]) == {"filename", "width", "height", "attributes", "caption", "faces"}
     assert set(body["images"][0]["attributes"]) == {"smiling"}
     assert set(body["models"]) == {"smiling", "caption", "faces"}  # smiling looks at faces

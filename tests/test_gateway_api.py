@@ -235,6 +235,16 @@ def test_document_is_valid_and_tells_every_route(client):
         assert any(int(status) >= 400 for status in document["paths"][path][method]["responses"])
 
 
+def test_every_route_that_takes_photos_tells_the_three_ways_to_send_them(client):
+    document = client.get("/openapi.json").json
+    takers = [each for methods in document["paths"].values() for name, each in methods.items() if name != "get"]
+    assert len(takers) == 5
+    for operation in takers:
+        assert set(operation["requestBody"]["content"]) == {"multipart/form-data", "image/*", "application/json"}
+    types = {each["name"]: each["schema"]["type"] for each in document["paths"]["/v1/analyze"]["post"]["parameters"]}
+    assert types == {"features": "array", "labels": "array", "max_objects": "integer", "min_score": "number"}
+
+
 def test_every_answer_has_an_example_that_fits_its_schema(client):
     document = client.get("/openapi.json").json
     tried = 0
@@ -248,6 +258,19 @@ def test_every_answer_has_an_example_that_fits_its_schema(client):
                         OAS31Validator({**schema, "components": document["components"]}).validate(shown)
                         tried += 1
     assert tried > 30
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/analyze"])
+def test_a_photo_in_another_field_is_refused_not_dropped(client, path):
+    files = {"file": (io.BytesIO(encode(gradient())), "a.png"), "image": (io.BytesIO(encode(gradient())), "b.png")}
+    answer = client.post(path, data=files, content_type="multipart/form-data")
+    assert answer.status_code == 400
+    assert answer.json["detail"].startswith("a file in the field 'image'; accepted is multipart/form-data")
+
+
+def test_the_short_answer_takes_no_parameters(client):
+    answer = client.post("/?features=smiling", **multipart(("a.png", encode(gradient()))))
+    assert (answer.status_code, answer.json["detail"]) == (400, "no parameter 'features'; accepted are none")
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/annotate"])

@@ -5,4 +5,8 @@ const paint = () => document.documentElement.classList.toggle("dark-mode", dark.
 dark.addEventListener("change", paint);
 paint();
 
-window.SwaggerUIBundle({ url: "openapi.json", dom_id: "#viewer", deepLinking: true, defaultModelsExpandDepth: 0 });
+const nameServers = () => document.getElementById("servers")?.setAttribute("aria-label", "Server");
+
+window.SwaggerUIBundle({
+  url: "openapi.json", dom_id: "#viewer", deepLinking: true, defaultModelsExpandDepth: 0, onComplete: nameServers,
+});

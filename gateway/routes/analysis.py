@@ -14,7 +14,7 @@ from gateway.operations import metrics
 from gateway.operations.admission import receiving_body, require_key
 from gateway.operations.request_context import context, measured
 from gateway.problems import BadRequest, NotAcceptable, Problem
-from gateway.schemas import PHOTOS, Answer, ClassicAnswer, Filters, ModelPath, Selection
+from gateway.schemas import PHOTOS, Answer, ClassicAnswer, Filters, ModelPath, NoParameters, Selection
 from gateway.selection import find_card, make_filter, select_models
 from gateway.services import services
 from gateway.uploads import Upload, read_uploads
@@ -28,9 +28,9 @@ blueprint = APIBlueprint(
 blueprint.before_request(require_key)
 
 
-@blueprint.post("/", operation_id="classify", responses={200: ClassicAnswer}, openapi_extensions=BODY)
-@blueprint.put("/", operation_id="classifyByPut", responses={200: ClassicAnswer}, openapi_extensions=BODY)
-def classify() -> dict[str, float]:
+@blueprint.post("/", operation_id="classify", responses={200: ClassicAnswer}, request_body=BODY)
+@blueprint.put("/", operation_id="classifyByPut", responses={200: ClassicAnswer}, request_body=BODY)
+def classify(query: NoParameters) -> dict[str, float]:
     """The short answer about one photo: a probability per classifier"""
     upload = receive_one()
     catalog = services().triton.catalog()
@@ -51,7 +51,7 @@ def classify() -> dict[str, float]:
     operation_id="analyze",
     description="A photo among several that cannot be read fails alone: its place in `images` holds a `problem`.",
     responses={200: Answer},
-    openapi_extensions=BODY,
+    request_body=BODY,
 )
 def analyze(query: Selection) -> dict:
     """Everything that the models see in each photo"""
@@ -63,7 +63,7 @@ def analyze(query: Selection) -> dict:
     "/v1/models/<name>",
     operation_id="analyzeWithModel",
     responses={200: Answer, **problems_of(404)},
-    openapi_extensions=BODY,
+    request_body=BODY,
 )
 def analyze_with(path: ModelPath, query: Filters) -> dict:
     """What one model sees in each photo"""
@@ -76,7 +76,7 @@ def analyze_with(path: ModelPath, query: Filters) -> dict:
     operation_id="annotate",
     responses={200: {"content": {name: {"schema": {"type": "string", "format": "binary"}} for name in FORMATS}}}
     | problems_of(406),
-    openapi_extensions=BODY,
+    request_body=BODY,
 )
 def draw(query: Selection) -> Response:
     """The photo with boxes, labels and captions drawn on it, as JPEG or PNG, whichever `Accept` says"""

@@ -1,10 +1,21 @@
 """The viewer of the API, in a real Chromium."""
 
 import pytest
+from axe_core_python.selenium import Axe
 from selenium.webdriver.common.by import By
 
 from gateway.operations.keys import create_key
-from tests.page.browsing import find, wait
+from tests.page.browsing import SAMPLE, find, wait
+
+# Swagger UI's own markup: links within buttons, headings that skip a level, a label with its field's id, examples that
+# only a mouse scrolls, an introduction outside of its main part.
+OF_THE_VIEWER = {
+    "nested-interactive",
+    "heading-order",
+    "duplicate-id-active",
+    "scrollable-region-focusable",
+    "region",
+}
 
 
 def open_docs(browser, url, *operations):
@@ -42,6 +53,23 @@ def test_a_route_can_be_tried(browser, start_gateway, prefix):
     browser.find_element(By.CSS_SELECTOR, ".try-out__btn").click()
     wait(browser, lambda: find(browser, ".execute"))[0].click()
     wait(browser, lambda: "file_types" in "".join(each.text for each in find(browser, ".live-responses-table")))
+
+
+def test_a_photo_can_be_tried(browser, gateway_url):
+    open_docs(browser, gateway_url, "analyze")
+    browser.find_element(By.CSS_SELECTOR, ".try-out__btn").click()
+    wait(browser, lambda: find(browser, "input[type=file]"))[0].send_keys(str(SAMPLE))
+    browser.find_element(By.CSS_SELECTOR, ".execute").click()
+    wait(browser, lambda: "caption" in "".join(each.text for each in find(browser, ".live-responses-table .response")))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(browser, gateway_url, scheme):
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    open_docs(browser, gateway_url, "analyze")
+    violations = [each for each in Axe().run(browser)["violations"] if each["id"] not in OF_THE_VIEWER]
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in violations] == []
 
 
 @pytest.mark.parametrize("has_keys", [False, True])
