@@ -42,15 +42,23 @@ export function describeNothing(detectors) {
   return `Nothing found: no ${detectors.map((card) => card.name).join(", no ") || "answer"} at this score.`;
 }
 
-// Name and one line about a model.
+// Name and one line about a model, which opens to its scores and its licence. A link is a web address, or a path in a
+// repository that visitors of the page do not have.
 export function describeModel({ name, task, about, scores, licence, link = "" }) {
-  const line = make("dd", [about || task, scores, licence].filter(Boolean).join(" · "));
+  const line = make("dd"), more = make("p", [scores, licence].filter(Boolean).join(" · "));
   if (/^https?:/.test(link)) {
     const anchor = make("a", `more about ${name}`);
     anchor.href = link;
-    line.append(" · ", anchor);
-  } else if (link) line.append(` · ${link}`);
+    more.append(more.textContent ? " · " : "", anchor);
+  }
+  line.append(more.textContent ? fold(about || task, more) : about || task);
   return [make("dt", name), line];
+}
+
+function fold(summary, ...content) {
+  const folded = make("details");
+  folded.append(make("summary", summary), ...content);
+  return folded;
 }
 
 function drawGroup(card, task, value) {
