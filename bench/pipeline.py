@@ -31,6 +31,7 @@ class Pipeline:
 
     def __init__(self, work: dict[str, Any], threads: int = 1) -> None:
         self._max_pixels: int = work["max_pixels"]
+        self._upright_side: int = work["upright_side"]
         self._documented: bool = work["documented"]
         threads = 0 if self._documented else threads  # ONNX Runtime's default
         networks = [Network(each, Path(work["vocabularies"]), threads) for each in work["networks"]]
@@ -61,7 +62,7 @@ class Pipeline:
         """The longer side of the photo that regions are cut from."""
         if self._documented:
             return sys.maxsize
-        return picture.UPRIGHT_SIDE if self._looking else 0
+        return self._upright_side if self._looking else 0
 
     def _decode(self, photo: bytes, longest: int) -> Any:
         if self._documented:

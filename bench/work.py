@@ -56,7 +56,7 @@ def describe_work(
     heads, regions = (read_parameter(ensembles / step, name) for step, name in TOLD.items())
     return {
         "documented": documented,
-        "max_pixels": int(read_config(ensembles / "preprocess").parameters["max_pixels"].string_value),
+        **{name: read_parameter(ensembles / "preprocess", name) for name in ("max_pixels", "upright_side")},
         "vocabularies": str(ensembles / "postprocess_caption" / "1" / "vocabularies.json"),
         "networks": [
             {

@@ -14,6 +14,7 @@ from export.configs import schedule, to_text, write_text
 from export.entry import STEPS, Model
 from export.preprocessing import geometry_of
 from export.tasks import TASKS, regions
+from export.tasks.regions import measure_upright
 from export.wiring import STEP_BATCH, Served, Wiring, add_tensor
 
 
@@ -83,7 +84,13 @@ def preprocess_config(wiring: Wiring, instances: int) -> pb.ModelConfig:
         add_tensor(config.output, *output)
     geometries = {geometry_of(model).tensor: model.geometry for model, _, _ in wiring.served if not model.region}
     described = [geometry.model_dump(mode="json", exclude_defaults=True) for geometry in geometries.values()]
-    for name, value in {"geometries": described, "needs": wiring.needs, "models": wiring.named}.items():
+    parameters = {
+        "geometries": described,
+        "needs": wiring.needs,
+        "models": wiring.named,
+        "max_pixels": MAX_PIXELS,
+        "upright_side": measure_upright(model for model, _, _ in wiring.served),
+    }
+    for name, value in parameters.items():
         config.parameters[name].string_value = json.dumps(value)
-    config.parameters["max_pixels"].string_value = str(MAX_PIXELS)
     return schedule(config, instances)

@@ -1,7 +1,7 @@
 """Models that look at a detector's boxes in place of the whole photo, and the step that has them do it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tritonclient.grpc import model_config_pb2 as pb
 
@@ -11,6 +11,7 @@ from export.wiring import MODEL, REGION_BOXES, REGIONS, UPRIGHT, UPRIGHT_SCALE, 
 
 LOOKING = {Task.CLASSIFICATION: "PROBABILITIES", Task.EMBEDDING: "EMBEDDING"}  # and the output of their networks
 INSTANCES = 2  # one cuts regions while the other waits for its network
+SHARPEST = 10  # boxes of a tenth of the photo's longer side and more have all the pixels that a network takes
 
 
 def check_entry(model: Model, models: Sequence[Model]) -> None:
@@ -39,6 +40,12 @@ def step_config(served: Served) -> pb.ModelConfig | None:
     config.parameters["models"].string_value = json.dumps(models)
     config.parameters["not_looked"].string_value = str(NO_REGION)
     return config
+
+
+def measure_upright(models: Iterable[Model]) -> int:
+    """The least longer side, in pixels, of the photo that regions are cut from; 0 where nobody looks at regions."""
+    looking = [model.geometry for model in models if model.region is not None]
+    return max((SHARPEST * max(geometry.width, geometry.height) for geometry in looking), default=0)
 
 
 def _describe(served: Served) -> dict[str, dict]:

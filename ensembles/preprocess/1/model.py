@@ -6,7 +6,8 @@ IMAGE_SIZE INT32 [2]           width and height of the upright original
 <geometry> UINT8 [H,W,3]       pixels for the networks
 <geometry>_TRANSFORM FP32 [6]  how they lie in the original, as `Geometry.transform` says
 <model>_MODEL BYTES [1]        the model's name, for steps that serve several models
-UPRIGHT UINT8 [h,w,3]          the upright photo itself, 960 to 1919 pixels long or all it has, to cut regions from
+UPRIGHT UINT8 [h,w,3]          the upright photo to cut regions from: its longer side has at least `upright_side` pixels,
+                               and less than twice as many, or all that the photo has
 UPRIGHT_SCALE FP32 [4]         its scale to the original in x and y, and its width and height
 
 The request parameter `outputs` names the ensemble's outputs that the caller wants, with commas between. Tensors that
@@ -25,13 +26,14 @@ import triton_python_backend_utils as pb_utils
 
 sys.path.insert(0, str(Path(__file__).parent))
 from geometry import Geometry
-from picture import UPRIGHT_SIDE, BadImage, decode
+from picture import BadImage, decode
 
 
 class TritonPythonModel:
     def initialize(self, args):
         config = json.loads(args["model_config"])
         self.max_pixels = int(config["parameters"]["max_pixels"]["string_value"])
+        self.upright_side = int(config["parameters"]["upright_side"]["string_value"])
         geometries = [Geometry(**each) for each in json.loads(config["parameters"]["geometries"]["string_value"])]
         self.geometries = {geometry.tensor: geometry for geometry in geometries}
         self.needs = json.loads(config["parameters"]["needs"]["string_value"])
@@ -71,7 +73,7 @@ class TritonPythonModel:
     def analyze(self, data, tensors):
         """The output tensors of one file, without the batch dimension."""
         geometries = [self.geometries[tensor] for tensor in tensors if tensor in self.geometries]
-        longest = UPRIGHT_SIDE if "UPRIGHT" in tensors else 0
+        longest = self.upright_side if "UPRIGHT" in tensors else 0
         picture = decode(data, geometries, self.max_pixels, longest)
         row = {"IMAGE_SIZE": np.array(picture.size, dtype=np.int32)}
         for tensor in tensors:
@@ -87,7 +89,7 @@ class TritonPythonModel:
         if kind == "MODEL":
             return {tensor: np.array([name.encode()], dtype=np.object_)}
         if tensor == "UPRIGHT":
-            pixels = picture.reduce(UPRIGHT_SIDE)
+            pixels = picture.reduce(self.upright_side)
             scale = pixels.shape[1] / picture.size[0], pixels.shape[0] / picture.size[1]
             size = np.array([*scale, pixels.shape[1], pixels.shape[0]], dtype=np.float32)
             return {tensor: pixels, "UPRIGHT_SCALE": size}

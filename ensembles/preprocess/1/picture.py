@@ -64,9 +64,6 @@ HEIF_SIZE = re.compile(rb"ispe\0{4}(.{8})", re.DOTALL)  # ISO/IEC 23008-12, 6.5.
 # of 1/2, 1/4, 1/8 come before, and averages of blocks. Against resizing all pixels it costs 0.2 to 1.4 of 255, about as
 # much as 2 (0.2 to 1.1), and half of the time (`make bench ARGS="--only decoders"`).
 GAP = 1.5
-# The least longer side of photos that regions are cut from. 960 lies just below a quarter of what cameras write (4000,
-# 4032) and is half of full HD. A face that the detectors find is some 40 pixels long then.
-UPRIGHT_SIDE = 960
 PHOTOMETRIC_TAG = 262  # TIFF
 DEPTHS = (255, 4095, 65535, 2**32 - 1)  # the largest integers of 8, 12, 16 and 32 bits
 
