@@ -1,9 +1,12 @@
 """The pixels that a network looks at, around a box."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from contract.pixels import load_step
+from contract.pixels import Geometry, load_step
+from export.tasks.regions import measure_upright
 
 regions = load_step("regions", "regions")
 
@@ -43,3 +46,11 @@ def test_boxes_at_and_beyond_the_edge_are_cut_out(box):
     photo = np.full((200, 300, 3), 7, dtype=np.uint8)
     region = regions.Region(margin=0, most=1, min_score=0.5, label=None, width=8, height=8)
     assert (region.crop(photo, np.array(box)) == 7).all()
+
+
+@pytest.mark.parametrize(("sides", "upright"), [([], 0), ([64], 640), ([64, 224], 2240)])
+def test_the_photo_is_as_large_as_the_networks_that_look_at_its_regions_need(sides, upright):
+    """A box of a tenth of its longer side has all the pixels that the largest of them takes."""
+    models = [SimpleNamespace(region=True, geometry=Geometry("stretch", 32, side)) for side in sides]
+    whole = SimpleNamespace(region=None, geometry=Geometry("stretch", 640, 640))
+    assert measure_upright([whole, *models]) == upright

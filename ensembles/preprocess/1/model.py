@@ -6,8 +6,8 @@ IMAGE_SIZE INT32 [2]           width and height of the upright original
 <geometry> UINT8 [H,W,3]       pixels for the networks
 <geometry>_TRANSFORM FP32 [6]  how they lie in the original, as `Geometry.transform` says
 <model>_MODEL BYTES [1]        the model's name, for steps that serve several models
-UPRIGHT UINT8 [h,w,3]          the upright photo to cut regions from: its longer side has at least `upright_side` pixels,
-                               and less than twice as many, or all that the photo has
+UPRIGHT UINT8 [h,w,3]          the upright photo to cut regions from: its longer side has `upright_side` pixels or more
+                               (less than twice as many), or all that the photo has
 UPRIGHT_SCALE FP32 [4]         its scale to the original in x and y, and its width and height
 
 The request parameter `outputs` names the ensemble's outputs that the caller wants, with commas between. Tensors that
