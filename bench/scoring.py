@@ -1,5 +1,7 @@
 """Bulk scoring: sections of the bench whose tables stand in scoring/README.md."""
 
+import os
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import mean
 
@@ -98,13 +100,14 @@ def measure_bulk_scale(context: Context) -> str:
 
 
 def measure_bulk_replicas(context: Context) -> str:
-    """One and two Triton servers on this machine's cores, in turns."""
-    rows = []
-    with start_service("--no-gateway", *choose_target()) as second:
-        both = f"{context.service.grpc},{second.grpc}"
+    """One Triton server on a core of its own, and two, each on one, in turns; the scorer runs on the same cores."""
+    rows, cores = [], sorted(os.sched_getaffinity(0))[:2]
+    with ExitStack() as stack:
+        options = ("--no-gateway", *choose_target())
+        urls = [stack.enter_context(start_service(*options, cores={core})).grpc for core in cores]
         for number in range(context.rounds):
             for workload in WORKLOADS:
-                one = score(context, "one", workload, number=number)
-                two = score(context, "two", workload, endpoint=both, number=number)
+                one = score(context, "one", workload, endpoint=urls[0], number=number)
+                two = score(context, "two", workload, endpoint=",".join(urls), number=number)
                 rows.append([workload, one.rate, two.rate, two.rate / one.rate])
-    return make_table(["", "1 replica, photos/s", "2 replicas, photos/s", "ratio"], rows)
+    return make_table(["", "1 replica on a core, photos/s", "2 replicas, a core each, photos/s", "ratio"], rows)

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +38,8 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 
 @contextmanager
-def start_service(*arguments: str, root: Path = ROOT) -> Iterator[Service]:
-    """Start what lies in `root`, wait until ready, stop.
+def start_service(*arguments: str, root: Path = ROOT, cores: Collection[int] = ()) -> Iterator[Service]:
+    """Start what lies in `root`, wait until ready, stop. `cores`: it runs on these alone.
 
     Raises:
         OSError: the service did not start.
@@ -47,6 +47,8 @@ def start_service(*arguments: str, root: Path = ROOT) -> Iterator[Service]:
     # Several services may start at once, on a machine that others use too.
     options = ("--grpc-port=0", "--metrics-port=0", "--gateway-port=0", "--ready-timeout=300")
     command = [choose_python(root), "-m", "serving", *options, *arguments]
+    if cores:
+        command = ["taskset", "--cpu-list", ",".join(map(str, cores)), *command]
     # The gateway logs to stderr; what was wrong with a start is there too.
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
