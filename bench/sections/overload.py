@@ -46,7 +46,7 @@ def run_beside(peak: Run, refuse: Run, refusals: list[Measured]) -> Measured:
 def judge(measured: dict[str, list[Measured]], context: Context) -> None:
     peak, over = measured["peak"], measured["over"]
     bound = QUEUE_SECONDS * 1000 + middle(peak, "p99")
-    context.expect_at_least("goodput at twice the peak's load, of the peak", 0.95, compare(over, peak))
+    context.expect_at_least("goodput at twice the peak's load, of the peak", 0.9, compare(over, peak))
     context.expect_at_most(
         "p99 ms at twice the peak's load: queue time-out and service time", round(bound), middle(over, "p99")
     )
