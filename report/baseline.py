@@ -11,7 +11,7 @@ from report.drift import SHIFTED, STABLE, measure_drift, measure_shifts
 from report.errors import ReportError
 from report.section import Section
 from report.statistics import change_p, wilson
-from report.table import Table, decimal, percent
+from report.table import Table, decimal, percent, quantity
 
 CHANGED = ["output", "photos", "up", "down", "changed", "share", "share_low", "share_high", "direction_p"]
 DRIFT = (
@@ -112,5 +112,5 @@ def summarise_drift(drift: pd.DataFrame, shifts: pd.DataFrame) -> list[str]:
 
 def summarise_change(row: dict) -> str:
     directions = "" if pd.isna(row["up"]) else f"; {row['up']:,} up, {row['down']:,} down"
-    part = f"{row['changed']:,} of {row['photos']:,} same photos"
+    part = f"{row['changed']:,} of {quantity(row['photos'], 'same photo', 'same photos')}"
     return f"{row['output']}: changed in {part} ({percent(row['share'])}{directions})."

@@ -7,7 +7,7 @@ from report.dataset import Run
 from report.options import Options
 from report.plots import draw_frequencies
 from report.section import Section
-from report.table import Table
+from report.table import Table, quantity
 
 # Words that say nothing of a photo.
 FUNCTION_WORDS = ("a", "an", "and", "are", "at", "by", "in", "is", "of", "on", "the", "there", "to", "with")
@@ -20,8 +20,9 @@ def describe_captioners(run: Run, _: Run | None, __: Options) -> list[Section]:
 
 def words_section(run: Run, name: str) -> Section:
     frame = count_words(run, name)
+    words = quantity(len(frame), "different word", "different words")
     text = (
-        f"{len(frame):,} different words. A word counts once per caption; words such as “a” and “with” are left out. "
+        f"{words}. A word counts once per caption; words such as “a” and “with” are left out. "
         "Shares are of the photos with a caption."
     )
     plots = draw_frequencies(frame, f"{name}: captions with the word")

@@ -10,7 +10,7 @@ from report.persons import count_by_person
 from report.plots import Plot, draw_histogram
 from report.section import Section
 from report.statistics import cluster_share, wilson
-from report.table import Table, percent
+from report.table import Table, percent, quantity
 
 BINS = 50
 
@@ -57,9 +57,10 @@ def count_shares(run: Run, options: Options) -> pd.DataFrame:
 
 
 def summarise_share(row: dict) -> str:
-    among = f"{row['photos']:,} photos with a prediction" if row["no_prediction"] else "photos"
+    known = f"{quantity(row['photos'], 'photo', 'photos')} with a prediction"
+    among = known if row["no_prediction"] else "photos"
     interval = f" (95 % interval {percent(row['share_low'])} to {percent(row['share_high'])})"
-    without = f"; {row['no_prediction']:,} photos have none" if row["no_prediction"] else ""
+    without = f"; {quantity(row['no_prediction'], 'photo has', 'photos have')} none" if row["no_prediction"] else ""
     shown = interval if pd.notna(row["share_low"]) else ""
     return f"{row['attribute']}: {percent(row['share'])} of the {among}{shown}{without}."
 
@@ -85,7 +86,8 @@ def draw_probabilities(run: Run, baseline: Run | None, name: str, frame: pd.Data
         count_bins(baseline, name)["share"].to_numpy() if baseline and other and other.positive == positive else None
     )
     caption = f"{name}: probability of “{positive}”"
-    alt = f"Histogram of the {caption}, over {frame['photos'].sum():,} photos; the table of shares has the numbers."
+    photos = quantity(frame["photos"].sum(), "photo", "photos")
+    alt = f"Histogram of the {caption}, over {photos}; the table of shares has the numbers."
     return draw_histogram(frame["share"].to_numpy(), outline, run.threshold, caption, alt)
 
 

@@ -43,7 +43,7 @@ def compare(treatment: Floats, control: Floats) -> Comparison:
         (mean, median), (control_mean, control_median) = describe(treated), describe(untreated)
         difference, median_difference = subtract(mean, control_mean), subtract(median, control_median)
     else:
-        mean, control_mean, difference, median_difference = bootstrap(summarise_groups, treatment, control, paired=True)
+        mean, control_mean, difference, median_difference = bootstrap(summarise_groups, treatment, control)
     effect = cliffs_delta(treated, untreated)
     units = len(treated), len(untreated)
     return Comparison(difference, median_difference, effect, *units, mean, control_mean)

@@ -27,7 +27,8 @@ QUERY_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserEx
 class Run:
     """One scored dataset. `rows` and `photos` are views: all rows, and those without an error. `types` of the columns
     are Arrow's; `identifiers` are the columns' names in DuckDB, which knows no upper and lower case. A photo is
-    positive from a probability of `threshold`; boxes count from a score of `min_score`."""
+    positive from a probability of `threshold`; boxes count from a score of `min_score`, None for what each detector's
+    card says."""
 
     folder: str
     database: DuckDBPyConnection
@@ -36,7 +37,7 @@ class Run:
     types: dict[str, pa.DataType]
     identifiers: dict[str, str]
     threshold: float
-    min_score: float
+    min_score: float | None
 
     @property
     def photos(self) -> str:
@@ -74,9 +75,13 @@ class Run:
         """Whether a photo shows a classifier's positive label, in SQL; null without a prediction."""
         return f"({self.column(name)} >= {self.threshold}::DOUBLE)"
 
+    def lowest_score(self, name: str) -> float:
+        """From which score a detector's boxes count."""
+        return self.cards[name].min_score if self.min_score is None else self.min_score
+
     def labels(self, name: str) -> str:
         """The labels of a detector's boxes as a list in SQL; null without an answer."""
-        return f"[box.label FOR box IN {self.column(name)} IF box.score >= {self.min_score}::DOUBLE]"
+        return f"[box.label FOR box IN {self.column(name)} IF box.score >= {self.lowest_score(name)}::FLOAT]"
 
     def read(self, sql: str) -> pa.Table:
         """The result of SQL. Raises ReportError when a part cannot be read."""
@@ -114,7 +119,7 @@ def connect() -> DuckDBPyConnection:
     )
 
 
-def open_run(database: DuckDBPyConnection, folder: str, rows: str, threshold: float, min_score: float) -> Run:
+def open_run(database: DuckDBPyConnection, folder: str, rows: str, threshold: float, min_score: float | None) -> Run:
     """The dataset of a folder or URI; `rows` names its view. Raises ReportError when there is none."""
     try:
         parts, schema = find_parts(database, folder)

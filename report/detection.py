@@ -7,7 +7,7 @@ from report.dataset import Run
 from report.options import Options
 from report.plots import draw_frequencies
 from report.section import Section
-from report.table import Table
+from report.table import Table, quantity
 
 
 def describe_detectors(run: Run, _: Run | None, __: Options) -> list[Section]:
@@ -16,7 +16,8 @@ def describe_detectors(run: Run, _: Run | None, __: Options) -> list[Section]:
 
 def labels_section(run: Run, name: str) -> Section:
     frame = count_labels(run, name)
-    text = f"{frame['boxes'].sum():,} boxes with a score of at least {run.min_score:g}, {len(frame):,} labels."
+    boxes, labels = quantity(frame["boxes"].sum(), "box", "boxes"), quantity(len(frame), "label", "labels")
+    text = f"{boxes} with a score of at least {run.lowest_score(name):g}, {labels}."
     plots = draw_frequencies(frame, f"{name}: photos with the label")
     table = Table(f"{name}_labels", f"Boxes of {name} by label", frame)
     return Section(f"model-{name}", f"Detections: {name}", text=[text], plots=plots, tables=[table])

@@ -10,7 +10,7 @@ from contract.tasks import Task
 from report.dataset import Run
 from report.options import Options
 from report.section import Section
-from report.table import Table
+from report.table import Table, quantity
 
 Vectors = NDArray[np.float32]
 
@@ -29,11 +29,10 @@ def duplicates_section(run: Run, name: str, min_cosine: float) -> Section:
     pairs, total, photos = find_duplicates(vectors, min_cosine)
     photo, near_duplicate = sources[pairs["first"]], sources[pairs["second"]]
     frame = pd.DataFrame({"photo": photo, "near_duplicate": near_duplicate, "cosine": pairs["cosine"]})
-    summary = (
-        f"{name}: {photos:,} of {len(sources):,} different photos have a near-duplicate (a cosine of at least "
-        f"{min_cosine:g})."
-    )
-    text = [f"{total:,} pairs of near-duplicates, the closest first. Files with the same bytes count as one photo."]
+    different = quantity(len(sources), "different photo has", "different photos have")
+    summary = f"{name}: {photos:,} of {different} a near-duplicate (a cosine of at least {min_cosine:g})."
+    found = quantity(total, "pair", "pairs")
+    text = [f"{found} of near-duplicates, the closest first. Files with the same bytes count as one photo."]
     if total > len(frame):
         text.append(f"The closest {len(frame):,} pairs are listed.")
     if len(sources) == MOST_PHOTOS:

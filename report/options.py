@@ -5,8 +5,6 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings, CliPositionalArg, SettingsConfigDict
 
-from contract.tasks import DEFAULT_MIN_SCORE
-
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -27,7 +25,9 @@ class Options(BaseSettings):
     outcome: str | None = Field(None, description="column with a number per photo, such as likes, to compare")
     compare: str | None = Field(None, description="another scored dataset: what drifted from there to here")
     threshold: Fraction = Field(0.5, description="probability from which a photo counts as positive")
-    min_score: Fraction = Field(DEFAULT_MIN_SCORE, description="boxes with a lower score are left out")
+    min_score: Fraction | None = Field(
+        None, description="boxes with a lower score are left out; by default what each detector's card says"
+    )
     min_cosine: Fraction = Field(0.95, description="cosine of embeddings from which two photos are near-duplicates")
     thumbnails: bool = Field(False, description="show example photos; the page then holds pictures of people")
 

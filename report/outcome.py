@@ -15,7 +15,7 @@ from report.persons import group_of
 from report.plots import Plot, draw_intervals
 from report.section import Section
 from report.statistics import FEWEST_UNITS, Interval
-from report.table import Table, decimal, signed, signed_percent
+from report.table import Table, decimal, quantity, signed, signed_percent
 
 # Of more photos or persons, a random sample of as many is compared; the page says so.
 MOST_UNITS = 1_000_000
@@ -69,7 +69,8 @@ def outcome_section(run: Run, outcome: str, options: Options) -> Section:
     missing, photos = run.row(f"SELECT count(*) - count({run.number(outcome)}), count(*) FROM {run.photos}")
     text = [BY_PERSON if options.by else BY_PHOTO, METHOD]
     if missing:
-        text.append(f"{missing:,} photos have no {outcome} and are left out.")
+        without = quantity(missing, f"photo has no {outcome} and is", f"photos have no {outcome} and are")
+        text.append(f"{without} left out.")
     if photos > MOST_UNITS:
         text.append(f"Where there are more units than {MOST_UNITS:,}, a random {MOST_UNITS:,} are compared.")
     summary = [summarise(outcome, row) for row in frame.to_dict("records") if row["comparison"] != ALL_NONE]

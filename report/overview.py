@@ -4,7 +4,7 @@ import pandas as pd
 
 from report.dataset import Run
 from report.section import Section
-from report.table import Table, percent
+from report.table import Table, percent, quantity
 
 # What errors that differ in names and numbers have in common: `picture: image has # pixels`.
 ERROR_KINDS = r"""
@@ -25,10 +25,10 @@ def photos_section(run: Run) -> Section:
     photos, failed = run.row(f"SELECT count(*), count({run.column('error')}) FROM {run.rows}")
     columns = {"source": run.column("source"), "error": run.column("error"), "rows": run.rows}
     errors, models = run.query(ERROR_KINDS.format(**columns)), count_models(run)
-    summary = f"{photos:,} photos were scored, all of them without error."
+    scored = f"{quantity(photos, 'photo was', 'photos were')} scored"
+    summary = f"{scored}, without an error."
     if failed:
-        part = percent(failed / photos)
-        summary = f"{photos:,} photos were scored; {failed:,} of them ({part}) gave an error and no answer."
+        summary = f"{scored}; {failed:,} ({percent(failed / photos)}) gave an error and no answer."
     mixed = ", ".join(sorted(set(models["model"][models["model"].duplicated()])))
     warning = f"More than one version of {mixed} answered in this run: its figures mix them." if mixed else ""
     tables = [Table("models", "Models that answered", models)]

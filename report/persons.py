@@ -1,5 +1,7 @@
 """Attributes per person: in none, some or all of their photos."""
 
+from collections.abc import Hashable
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -12,7 +14,7 @@ from report.options import Options
 from report.plots import draw_shares
 from report.section import Section
 from report.statistics import wilson
-from report.table import Table
+from report.table import Table, quantity
 
 GROUPS = ["none", "some", "all"]
 
@@ -29,20 +31,24 @@ def persons_section(run: Run, by: str, options: Options) -> Section:
     counts = count_by_person(run, by, options)
     groups = group_persons(counts, run.names(Task.CLASSIFICATION))
     (unknown,) = run.row(f"SELECT count(*) FILTER ({run.column(by)} IS NULL) FROM {run.photos}")
+    median = quantity(round(counts["photos"].median()), "photo", "photos") if len(counts) else "no photo"
+    nameless = quantity(unknown, "photo names no person and is", "photos name no person and are")
     text = (
-        f"{len(counts):,} persons by the column {by}, with {counts['photos'].median():,.0f} photos in the median."
-        + (f" {unknown:,} photos name no person and are left out." if unknown else "")
+        f"{quantity(len(counts), 'person', 'persons')} by the column {by}, with {median} in the median."
+        + (f" {nameless} left out." if unknown else "")
         + " One row per person is in persons.csv; no person is named on this page."
     )
     shares = groups.pivot(index="attribute", columns="in", values="share")[GROUPS].fillna(0)
     caption = "Persons with the attribute in none, some or all of their photos"
     plot = draw_shares(shares, "share of the persons", caption, f"Stacked bars: {caption}; the table has the numbers.")
     tables = [Table("person_groups", caption, groups), Table("persons", "One row per person", counts, limit=0)]
-    summary = [
-        f"{name}: {rows['all']:,} persons in all of their photos, {rows['some']:,} in some, {rows['none']:,} in none."
-        for name, rows in groups.pivot(index="attribute", columns="in", values="persons").iterrows()
-    ]
+    summary = [summarise(*row) for row in groups.pivot(index="attribute", columns="in", values="persons").iterrows()]
     return Section("persons", "Persons", summary, [text], plots=[plot], tables=tables)
+
+
+def summarise(name: Hashable, numbers: pd.Series) -> str:
+    every = quantity(numbers["all"], "person", "persons")
+    return f"{name}: {every} in all of their photos, {numbers['some']:,} in some, {numbers['none']:,} in none."
 
 
 def count_by_person(run: Run, by: str, options: Options) -> pd.DataFrame:

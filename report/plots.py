@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
+from report.table import quantity
+
 INK, QUIET, BAR, SECOND, MARK, PALE = "#1b2330", "#566173", "#3f6fd8", "#c2570c", "#9b1c31", "#8a94a3"
 SETTINGS: Any = {
     "svg.fonttype": "none",
@@ -64,7 +66,8 @@ def draw_frequencies(frame: pd.DataFrame, caption: str) -> list[Plot]:
     if frame.empty:
         return []
     top = frame.head(MOST_BARS).set_index(frame.columns[0])[["photos"]]
-    alt = f"Bars: {caption}, the {len(top)} most frequent, {top.index[0]} with {top['photos'].iloc[0]:,} photos first."
+    photos = quantity(top["photos"].iloc[0], "photo", "photos")
+    alt = f"Bars: {caption}, the most frequent first: {top.index[0]} with {photos}."
     figure, axes = new_figure(0.6 + 0.24 * len(top))
     stack_bars(axes, top, [BAR])
     axes.set(xlabel="photos")

@@ -48,30 +48,31 @@ def change_p(to_positive: int, to_negative: int) -> float:
     return float(mcnemar([[0, to_positive], [to_negative, 0]], exact=True).pvalue)
 
 
-def bootstrap(statistic: Callable[..., Floats], *samples: Floats, paired: bool = False) -> list[Interval]:
-    """Percentile bootstrap of a statistic that gives several figures.
+def bootstrap(statistic: Callable[..., Floats], *samples: Floats) -> list[Interval]:
+    """Percentile bootstrap (Efron 1979) of a statistic that gives several figures.
 
-    `statistic(*samples, axis=-1)` gives `[K]` figures, or `[K,B]` for samples of shape `[B,N]`. With `paired`, units
-    (positions) are drawn for all samples together. Resamples that leave a figure undefined do not count for it.
+    `statistic(*samples, axis=-1)` gives `[K]` figures, or `[K,B]` for samples of shape `[B,N]`. Units (positions) are
+    drawn for all samples together. Resamples that leave a figure undefined do not count for it; scipy's `bootstrap`,
+    which draws the same ones, has no interval then.
     """
     estimates = statistic(*samples, axis=-1)
-    size = max(len(sample) for sample in samples)
-    if min(len(sample) for sample in samples) < FEWEST_UNITS:
+    if len(samples[0]) < FEWEST_UNITS:
         return [Interval(float(value), np.nan, np.nan) for value in estimates]
-    drawn = stats.bootstrap(
-        samples,
-        statistic,
-        n_resamples=int(np.clip(DRAWS // size, FEWEST_RESAMPLES, RESAMPLES)),
-        batch=max(1, DRAWS_AT_ONCE // size),
-        vectorized=True,
-        paired=paired,
-        method="percentile",
-        axis=-1,
-        rng=np.random.default_rng(SEED),
-    ).bootstrap_distribution
     tail = (1 - CONFIDENCE) / 2
-    bounds = [quantiles(row, tail) for row in drawn]
+    bounds = [quantiles(row, tail) for row in resample(statistic, samples)]
     return [Interval(float(value), *bound) for value, bound in zip(estimates, bounds, strict=True)]
+
+
+def resample(statistic: Callable[..., Floats], samples: Sequence[Floats]) -> Floats:
+    """The figures of every resample: `[K,B]`, in batches, so that memory does not grow with their number."""
+    size, rng = len(samples[0]), np.random.default_rng(SEED)
+    left, batch = int(np.clip(DRAWS // size, FEWEST_RESAMPLES, RESAMPLES)), max(1, DRAWS_AT_ONCE // size)
+    figures = []
+    while left > 0:
+        places = rng.integers(size, size=(min(batch, left), size))
+        figures.append(statistic(*(sample[places] for sample in samples), axis=-1))
+        left -= batch
+    return np.concatenate(figures, axis=-1)
 
 
 def quantiles(values: Floats, tail: float) -> tuple[float, float]:
@@ -90,7 +91,7 @@ def cluster_share(successes: Floats, totals: Floats) -> Interval:
     kept = totals > 0
     if not kept.any():
         return NOTHING
-    return bootstrap(share, successes[kept], totals[kept], paired=True)[0]
+    return bootstrap(share, successes[kept], totals[kept])[0]
 
 
 def share(successes: Floats, totals: Floats, axis: int = -1) -> Floats:
@@ -109,7 +110,9 @@ def kolmogorov_smirnov(before: Floats, after: Floats) -> float:
     """Largest distance between the two cumulative distributions, in [0, 1]."""
     if not len(before) or not len(after):
         return np.nan
-    return float(stats.ks_2samp(before, after, method="asymp").statistic)
+    points = np.concatenate([before, after])
+    first, second = (np.searchsorted(np.sort(each), points, side="right") / len(each) for each in (before, after))
+    return float(np.abs(first - second).max())
 
 
 class Stability(NamedTuple):

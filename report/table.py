@@ -26,6 +26,11 @@ class Table:
         return max(0, len(self.frame) - self.limit)
 
     @property
+    def more(self) -> str:
+        """What the page says of the rows that it does not show."""
+        return quantity(self.hidden, "more row is", "more rows are")
+
+    @property
     def columns(self) -> dict[str, str]:
         """The class of each column's cells in HTML."""
         own = [name for name in self.frame if not name.endswith(INTERVAL)]
@@ -47,6 +52,11 @@ def show(column: str, value: object) -> tuple[str, object]:
     if isinstance(value, int):
         return f"{value:,}", value
     return (FORMATS.get(column, decimal)(value) if isinstance(value, float) else str(value)), value
+
+
+def quantity(number: int, one: str, many: str) -> str:
+    """A number with the words behind it: 1 photo, 2 photos."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def percent(number: float) -> str:

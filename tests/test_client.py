@@ -105,6 +105,13 @@ def test_options_select(client):
     assert result.captions == {}
 
 
+@pytest.mark.parametrize("features", ["smiling,objects", ["smiling", "objects"]])
+def test_models_are_named_in_a_list_or_a_text(client, features):
+    result = client.analyze(SAMPLE, features=features)
+    assert (set(result.attributes), set(result.captions)) == ({"smiling"}, set())
+    assert "objects" in result.objects
+
+
 def test_any_number_of_models_by_name():
     face = {"label": "face", "score": 0.9, "box": {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0}}
     smiling = {"label": "yes", "probability": 0.8, "probabilities": {"no": 0.2, "yes": 0.8}}
@@ -137,6 +144,24 @@ def test_any_number_of_models_by_name():
 def test_frames_without_photos_have_their_columns():
     assert list(to_frame([]).columns) == ["name", "width", "height", "error", "seconds"]
     assert list(to_box_frame([]).columns) == ["name", "model", "label", "score", "x", "y", "width", "height"]
+
+
+def test_numbers_of_boxes_and_pixels_are_whole_and_those_of_a_failed_photo_missing():
+    dog = {"label": "dog", "score": 0.9, "box": {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0}}
+    found = [parse_image("a", {"width": 9, "height": 8, "objects": objects}, 0.5) for objects in ([dog, dog], [])]
+    lines = to_frame([*found, Result("c", error="422")]).to_csv(index=False).splitlines()
+    assert lines == [
+        "name,width,height,objects,objects: dog,error,seconds",
+        "a,9,8,2,2,,0.5",
+        "a,9,8,0,0,,0.5",
+        "c,,,,,422,",
+    ]
+
+
+def test_a_frame_of_failed_photos_alone():
+    frame = to_frame([Result("a", error="422"), Result("b", error="422")])
+    assert frame.drop(columns=["name", "error"]).isna().all(axis=None)
+    assert frame.dtypes[["width", "height", "seconds"]].astype(str).tolist() == ["Int64", "Int64", "float64"]
 
 
 def test_no_boxes_of_a_label_are_zero_where_the_detector_looked():
@@ -194,6 +219,8 @@ def test_a_folder_that_is_missing_or_holds_no_photo_raises(client, tmp_path):
         client.analyze_folder(tmp_path)
     with pytest.raises(NotADirectoryError, match="there is no folder"):
         client.analyze_folder(tmp_path / "missing")
+    with pytest.raises(NotADirectoryError, match=r"notes.txt is a file; give the folder that holds it"):
+        client.analyze_folder(tmp_path / "notes.txt")
 
 
 def test_file_types_are_those_of_the_accepted_formats():
@@ -256,6 +283,32 @@ def test_a_date_to_come_is_waited_for():
     assert 90 < read_wait(soon, otherwise=0.5) <= 100
 
 
-def test_nobody_there():
-    with pytest.raises(ServiceError, match="does not answer"):
-        Client("http://127.0.0.1:9", retries=0).models()
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://somebody:secret@127.0.0.1:9/"])
+def test_nobody_there(url):
+    with pytest.raises(ServiceError, match=r"^http://127\.0\.0\.1:9 does not answer: .*refused"):
+        Client(url, retries=0).models()
+
+
+def test_another_service_is_named(reluctant):
+    reluctant.retry_after = "0"
+    with Client(reluctant.url) as client, pytest.raises(ServiceError, match="is another service: its answer has no fi"):
+        client.analyze_folder(".")
+
+
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("localhost:8080", "'localhost:8080' is no address of a service; write http://localhost:8080"),
+        ("127.0.0.1:8080", "write http://127.0.0.1:8080"),
+        ("gateway", "write http://gateway"),
+        ("ftp://gateway/", "write http://gateway/"),
+        ("http:/gateway", "write http://gateway"),
+        ("http://gateway:port", "Invalid port: 'port'; write http://127.0.0.1:8080"),
+        ("http://", "write http://127.0.0.1:8080"),
+        ("", "write http://127.0.0.1:8080"),
+    ],
+)
+def test_an_address_is_refused_with_the_right_one(url, advice):
+    with pytest.raises(ValueError, match="is no address of a service") as raised:
+        Client(url)
+    assert str(raised.value).endswith(advice)

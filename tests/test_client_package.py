@@ -50,8 +50,9 @@ def test_folder_to_csv(python, photos, gateway_url, tmp_path):
     done = run(python, "-m", "image_detection", "photos", *flags, cwd=tmp_path)
     rows = list(csv.DictReader(done.stdout.splitlines()))
     assert [row["name"] for row in rows] == ["below/sample.jpg", "broken.jpg", "plain.png"]
-    assert [row["faces"] for row in rows] == ["1.0", "", "0.0"]
+    assert [row["faces"] for row in rows] == ["1", "", "0"]
     assert "cannot decode" in rows[1]["error"]
+    assert [row["width"] for row in rows] == ["512", "", "96"]
     assert "1 of 3 photos failed" in done.stderr
     (face,) = csv.DictReader((tmp_path / "faces.csv").open(newline=""))
     assert (face["name"], face["model"], face["smiling: smiling"]) == (
@@ -67,9 +68,26 @@ def test_it_needs_nothing_of_the_service(python):
     assert "image_detection.frames" in loaded
 
 
-@pytest.mark.parametrize(("folder", "words"), [("missing", "there is no folder missing"), (".", "holds no photo")])
-def test_what_cannot_be_done_is_one_line(python, gateway_url, tmp_path, folder, words):
-    command = [python, "-m", "image_detection", folder, f"--url={gateway_url}"]
+def test_it_fails_where_every_photo_did(python, photos, gateway_url, tmp_path):
+    command = [python, "-m", "image_detection", "photos", f"--url={gateway_url}", "--features=nope"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "3 of 3 photos failed" in done.stderr
+    assert all("nope" in row["error"] for row in csv.DictReader(done.stdout.splitlines()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["missing"], "there is no folder missing"),
+        (["."], "holds no photo"),
+        (["notes.txt"], "notes.txt is a file"),
+        ([".", "--url=localhost:8080"], "write http://localhost:8080"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(python, gateway_url, tmp_path, arguments, words):
+    (tmp_path / "notes.txt").write_text("none")
+    command = [python, "-m", "image_detection", f"--url={gateway_url}", *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stdout == ""

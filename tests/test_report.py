@@ -120,7 +120,7 @@ def is_number(text: str) -> bool:
 
 def test_counts_are_those_of_the_dataset(full):
     text, _ = read_page(full)
-    assert "1,200 photos were scored; 30 of them (2.5\u00a0%) gave an error" in text
+    assert "1,200 photos were scored; 30 (2.5\u00a0%) gave an error" in text
     columns = make_columns(1200, 60, effect=8)
     (error,) = read_csv(full / "errors.csv")
     assert error == {
@@ -259,7 +259,7 @@ def test_a_run_without_captions_objects_and_good_photos(tmp_path):
     folder = write_run(tmp_path / "run", columns, [MODELS[0]])
     assert main([str(folder)]) == 0
     text, _ = read_page(folder / "_report")
-    assert "50 of them (100\u00a0%) gave an error" in text
+    assert "50 photos were scored; 50 (100\u00a0%) gave an error" in text
     assert "Words: caption" not in text
 
 

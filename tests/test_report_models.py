@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -74,6 +75,46 @@ def test_each_model_is_reported_by_name(tmp_path):
     assert [row["embedding"] for row in tables["shifts"]] == ["vector"]
     for heading in ("Detections: faces", "Detections: objects", "Words: title", "Near-duplicates: vector"):
         assert heading in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "faces", "objects"), [([], 0.9, 0.4), (["--min-score", "0.7"], 0.7, 0.7), (["--min-score", "0"], 0, 0)]
+)
+def test_boxes_count_from_the_score_of_their_own_card(tmp_path, flags, faces, objects):
+    models = [*MODELS[:3], dataclasses.replace(MODELS[3], min_score=0.4), dataclasses.replace(FACES, min_score=0.9)]
+    columns = add_models(make_columns(120, 10, 0))
+    columns["faces"] = [[each | {"score": 0.8 + 0.01 * row} for each in columns["faces"][row]] for row in range(120)]
+    text, tables = report(write_run(tmp_path / "run", columns, models), *flags)
+    good = [row for row in range(120) if columns["error"][row] is None]
+    for name, floor in (("faces", faces), ("objects", objects)):
+        scores = np.array([each["score"] for row in good for each in columns[name][row]], np.float32)
+        count = np.count_nonzero(scores >= np.float32(floor))
+        assert sum(int(row["boxes"]) for row in tables[f"{name}_labels"]) == count
+        assert f"{count} boxes with a score of at least {floor:g}, " in text
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_one_of_each_is_said_in_the_singular(tmp_path):
+    box = {"label": "circle", "score": 0.9, "x": 0.0, "y": 0.0, "width": 5.0, "height": 5.0}
+    columns = make_columns(1, 1, 0) | {"objects": [[box]], "vector": [[1.0] * DIMENSIONS]}
+    folder = write_run(tmp_path / "run", columns, [*MODELS, VECTOR], parts=1)
+    text, _ = report(folder, "--by", "user", "--outcome", "likes", "--compare", str(folder))
+    for words in (
+        "1 photo was scored, ",
+        "1 box with",
+        ", 1 label.",
+        "1 person by",
+        "1 different photo has",
+        "1 same photo ",
+    ):
+        assert words in text
+    assert re.findall(r"\b1 (?:different |same |more )?(?:photos|persons|boxes|labels|words|pairs|rows)\b", text) == []
+
+
+def test_one_more_row_is_said_in_the_singular(tmp_path):
+    columns = make_columns(40, 4, 0)
+    columns["caption"] = [caption and " ".join(map(str, range(41))) for caption in columns["caption"]]
+    assert "1 more row is in caption_words.csv." in report(write_run(tmp_path / "run", columns))[0]
 
 
 def test_a_run_of_an_embedding_alone(tmp_path):

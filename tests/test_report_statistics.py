@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from report.__main__ import main
 from report.comparison import compare
@@ -14,6 +15,7 @@ from report.statistics import (
     cliffs_delta,
     cluster_share,
     kolmogorov_smirnov,
+    share,
     stability,
     stability_of_counts,
     wilson,
@@ -138,6 +140,22 @@ def test_bootstrap_intervals_contain_the_truth():
     assert 86 <= hits <= 99
 
 
+def test_bootstrap_draws_what_scipy_draws(monkeypatch):
+    monkeypatch.setattr("report.statistics.DRAWS_AT_ONCE", 7000)  # batches that do not come out even
+    first, second = np.random.default_rng(8).exponential(10, (2, 90))
+    (found,) = bootstrap(share, first, second)
+    options = {"vectorized": True, "paired": True, "method": "percentile", "n_resamples": 2000, "batch": 77}
+    expected = stats.bootstrap((first, second), share, rng=np.random.default_rng(0), **options).confidence_interval
+    assert (found.low, found.high) == pytest.approx((expected.low[0], expected.high[0]))
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_group_that_some_resamples_lack_is_compared_without_a_warning():
+    few, many = np.arange(5.0), np.arange(20.0)
+    comparison = compare(*apart(few, many))
+    assert np.isfinite(comparison.difference).all()
+
+
 def test_too_few_units_get_no_interval():
     few, many = np.array([1.0, 2.0, 3.0]), np.arange(50.0)
     comparison = compare(*apart(few, many))
@@ -185,6 +203,8 @@ def test_distances_between_distributions():
     assert stability(before, before).psi == 0
     assert stability(np.zeros(10), np.ones(10)).psi > 0.25
     assert kolmogorov_smirnov(before, before) == 0
+    some, others = np.round(before[:400], 1), np.round(moved[:300], 1)
+    assert kolmogorov_smirnov(some, others) == pytest.approx(stats.ks_2samp(some, others).statistic)
     # Two unit normals one apart: 2 Φ(1/2) − 1.
     assert kolmogorov_smirnov(before, moved) == pytest.approx(0.3829, abs=0.03)
     # (0.2 − 0.5) ln(0.2 / 0.5) + (0.8 − 0.5) ln(0.8 / 0.5)

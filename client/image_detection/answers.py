@@ -37,8 +37,9 @@ class FoundObject:
 
 @dataclass(frozen=True)
 class Result:
-    """What is in one photo, by the models' names. `error` says why there is nothing; `seconds` is the time that its
-    request took. An attribute or embedding is None where its model looks at boxes and there are none."""
+    """What is in one photo, by the models' names. `error` says why there is nothing, and all numbers are 0 then;
+    `seconds` is the time that its request took. An attribute or embedding is None where its model looks at boxes and
+    there are none."""
 
     name: str
     width: int = 0

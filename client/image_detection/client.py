@@ -13,17 +13,18 @@ from typing import Any, overload
 
 import httpx
 from PIL import Image
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from image_detection.answers import Result, parse_image
 from image_detection.photos import Photo, list_photos, name_of, read_photo
 
 RETRIED = frozenset({429, 503})
+EXAMPLE = "http://127.0.0.1:8080"
 LONGEST_WAIT = 120.0  # seconds; a service that wants to be left alone for longer is an error
 
 
 class ServiceError(Exception):
-    """The service refused a request, or does not answer (`status` 0); the message is its own."""
+    """The service refused a request, and the message is its own; or does not answer as one would (`status` 0)."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(f"{status}: {detail}" if status else detail)
@@ -35,11 +36,14 @@ class Client:
 
     `retries` is how often a request is sent again after 429, 503 or a broken connection. The wait is the server's
     Retry-After, or grows from half a second.
+
+    Raises:
+        ValueError: `url` is no address of a service.
     """
 
     def __init__(self, url: str, api_key: str | None = None, timeout: float = 60.0, retries: int = 5) -> None:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
+        self._http = httpx.Client(base_url=parse_address(url), headers=headers, timeout=timeout)
         self._retries = retries
 
     def __enter__(self) -> "Client":
@@ -50,7 +54,7 @@ class Client:
 
     def models(self) -> list[dict[str, Any]]:
         """The card of every model: name, task, labels, version, geometry, checksum and more."""
-        cards: list[dict[str, Any]] = self._send("GET", "/v1/models")["models"]
+        cards: list[dict[str, Any]] = self._send("models", "GET", "/v1/models")
         return cards
 
     @overload
@@ -61,8 +65,8 @@ class Client:
     def analyze(self, photos: Any, **options: Any) -> Result | list[Result]:
         """What is in a photo (a path, bytes or a PIL image): a `Result`; of several photos, a list.
 
-        `options` are the query's: features, labels, min_score, max_objects. One photo that cannot be read raises;
-        among several it is a result with an error.
+        `options` are the query's: `features` (models) and `labels`, each a list or a text with commas between;
+        `min_score`, `max_objects`. One photo that cannot be read raises; among several it is a result with an error.
 
         Raises:
             ServiceError: the service refused the request, or does not answer.
@@ -79,10 +83,10 @@ class Client:
         The service says by which names files are photos. Results are called by their paths below `folder`.
 
         Raises:
-            NotADirectoryError, FileNotFoundError: there is no such folder, or no photo in it.
+            NotADirectoryError, FileNotFoundError: there is no such folder, it is a file, or it holds no photo.
             ServiceError: the service does not answer.
         """
-        suffixes = self._send("GET", "/v1/models")["file_types"]
+        suffixes = self._send("file_types", "GET", "/v1/models")
         paths = list_photos(Path(folder), suffixes)
         results = tqdm(self.stream(paths, concurrency, **options), total=len(paths), unit="photo", disable=not progress)
         names = [path.relative_to(folder).as_posix() for path in paths]
@@ -109,15 +113,24 @@ class Client:
         with ThreadPoolExecutor(concurrency) as pool:
             yield from pool.map(ask, photos)
 
+    @property
+    def _address(self) -> str:
+        """For messages, which show no password."""
+        return str(self._http.base_url.copy_with(userinfo=b"")).rstrip("/")
+
     def _analyze_one(self, photo: Photo, options: dict[str, Any]) -> Result:
         body = read_photo(photo)
         started = time.monotonic()
-        answer = self._send("POST", "/v1/analyze", params=options, content=body)
-        return parse_image(name_of(photo), answer["images"][0], time.monotonic() - started)
+        images = self._send("images", "POST", "/v1/analyze", params=options, content=body)
+        return parse_image(name_of(photo), images[0], time.monotonic() - started)
 
-    def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._request(method, path, **request).json()
-        return answer
+    def _send(self, member: str, method: str, path: str, **request: Any) -> Any:
+        """A member of the answer's JSON."""
+        response = self._request(method, path, **request)
+        try:
+            return response.json()[member]
+        except (ValueError, KeyError, TypeError):
+            raise ServiceError(0, f"{self._address} is another service: its answer has no {member}") from None
 
     def _request(self, method: str, path: str, **request: Any) -> httpx.Response:
         headers = {"Content-Type": "application/octet-stream"} if "content" in request else {}
@@ -126,7 +139,7 @@ class Client:
             try:
                 response = self._http.request(method, path, headers=headers, **request)
             except httpx.TransportError as error:
-                problem = ServiceError(0, f"the service does not answer: {error}")
+                problem = ServiceError(0, f"{self._address} does not answer: {error}")
             else:
                 if response.is_success:
                     return response
@@ -138,6 +151,18 @@ class Client:
                 break
             time.sleep(wait)
         raise problem
+
+
+def parse_address(url: str) -> httpx.URL:
+    """Raises ValueError for what is no http address with a host, and says how it is written."""
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"{url!r} is no address of a service: {error}; write {EXAMPLE}") from None
+    if address.scheme not in ("http", "https") or not address.host:
+        host = re.sub(r"^(\w+:)?/+", "", url)
+        raise ValueError(f"{url!r} is no address of a service; write {f'http://{host}' if host else EXAMPLE}")
+    return address
 
 
 def read_wait(retry_after: str, otherwise: float) -> float:
@@ -155,4 +180,4 @@ def read_detail(response: httpx.Response) -> str:
     try:
         return str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        return response.text[:200]
+        return " ".join(response.text[:200].split())

@@ -11,16 +11,22 @@ from image_detection.answers import Attribute, FoundObject, Result
 
 PHOTO, OUTCOME = ("name", "width", "height"), ("error", "seconds")
 BOX = ("name", "model", "label", "score", "x", "y", "width", "height")
+INTEGER = "Int64"  # pandas' own, in which a number may be missing
 
 
 def to_frame(results: Iterable[Result]) -> pandas.DataFrame:
     """One row per photo: name, width, height; by model a classifier's probability of each label, a captioner's
-    sentence, a detector's number of boxes, also of each label, and embeddings; error, seconds."""
+    sentence, a detector's number of boxes, also of each label, and embeddings; error, seconds.
+
+    Pixels and numbers of boxes are `Int64`. What is not known of a photo is missing: of one that failed, all but the
+    error."""
     results = list(results)
     frame = make_frame([to_row(result) for result in results], PHOTO, OUTCOME)
+    frame = frame.astype({"width": INTEGER, "height": INTEGER, "seconds": float})
     for detector in dict.fromkeys(chain.from_iterable(result.objects for result in results)):
+        counts = [column for column in frame.columns if column.startswith(f"{detector}: ")]
+        frame = frame.astype(dict.fromkeys([detector, *counts], INTEGER))
         looked = frame[detector].notna()
-        counts = [column for column in frame.columns if str(column).startswith(f"{detector}: ")]
         frame.loc[looked, counts] = frame.loc[looked, counts].fillna(0)
     return frame
 
@@ -45,13 +51,15 @@ def make_frame(rows: Sequence[dict[str, Any]], first: Iterable[str], last: Itera
 
 
 def to_row(result: Result) -> dict[str, Any]:
+    if result.error is not None:
+        return {"name": result.name, "error": result.error}
     row: dict[str, Any] = {"name": result.name, "width": result.width, "height": result.height}
     row |= list_probabilities(result.attributes)
     row |= {name: caption.text for name, caption in result.captions.items()}
     for name, objects in result.objects.items():
         row[name] = len(objects)
         row |= {f"{name}: {label}": count for label, count in Counter(found.label for found in objects).items()}
-    return row | result.embeddings | {"error": result.error, "seconds": result.seconds}
+    return row | result.embeddings | {"error": None, "seconds": result.seconds}
 
 
 def to_box_row(photo: str, detector: str, found: FoundObject) -> dict[str, Any]:

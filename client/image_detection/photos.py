@@ -18,9 +18,11 @@ def list_photos(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """The files with one of these suffixes below `folder`, in the order of their names, without hidden ones.
 
     Raises:
-        NotADirectoryError: there is no such folder.
+        NotADirectoryError: there is no such folder, or it is a file.
         FileNotFoundError: it holds no photo.
     """
+    if folder.is_file():
+        raise NotADirectoryError(f"{folder} is a file; give the folder that holds it")
     if not folder.is_dir():
         raise NotADirectoryError(f"there is no folder {folder}")
     paths = [path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file()]
