@@ -2,11 +2,19 @@
 
 from flask import Flask
 from flask_cors import CORS
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gateway import documents, problems
 from gateway.documents import create_documented_app
-from gateway.operations import access_log, admission, metrics, request_context, security_headers, tracing, unread_body
+from gateway.operations import (
+    access_log,
+    admission,
+    metrics,
+    proxies,
+    request_context,
+    security_headers,
+    tracing,
+    unread_body,
+)
 from gateway.routes import analysis, page, status
 from gateway.services import EXTENSION, create_services
 from gateway.settings import Settings, read_settings
@@ -29,8 +37,7 @@ def create_app(settings: Settings | None = None, triton: TritonClient | None = N
     admission.register(app, [analysis.blueprint, status.models], settings)
     if settings.cors_origins:
         CORS(app, origins=list(settings.cors_origins), expose_headers=EXPOSED_HEADERS, max_age=600)
-    if count := settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, count, count, count, x_prefix=count)  # type: ignore[method-assign]
+    proxies.register(app, settings.trusted_proxies)
     for api in (analysis.blueprint, status.models, status.health):
         app.register_api(api)
     for pages in (documents.blueprint, page.blueprint):

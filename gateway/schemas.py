@@ -5,12 +5,10 @@ from typing import Any
 
 from flask_openapi import Tag
 from pydantic import BaseModel, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from contract.tasks import MAX_DETECTIONS, Task
 
-Absent = SkipJsonSchema[None]  # a parameter may be left out, but not be null
 PHOTOS = Tag(name="photos", description="Photos in, answers out.")
 MODELS = Tag(name="models", description="What is served.")
 STATUS = Tag(name="status", description="Whether the service is well.")
@@ -53,6 +51,15 @@ def example(value: Any) -> dict[str, Any]:
     return {"examples": [value]}
 
 
+def optional(description: str, **bounds: Any) -> Any:
+    """A parameter that may be left out, but not be null, as its type in Python has it."""
+    return Field(None, description=description, json_schema_extra=leave_out_null, **bounds)
+
+
+def leave_out_null(schema: dict[str, Any]) -> None:
+    schema |= next(each for each in schema.pop("anyOf") if each.get("type") != "null")
+
+
 class Query(BaseModel):
     """Parameters in a URL; one that is not known is refused with those that are."""
 
@@ -79,22 +86,21 @@ class NoParameters(Query):
 class Filters(Query):
     """Which objects an answer has."""
 
-    min_score: float | Absent = Field(
-        None, ge=0, le=1, description="leave out objects with a lower score; by default each model has its own"
+    min_score: float | None = optional(
+        ge=0, le=1, description="leave out objects with a lower score; by default each model has its own"
     )
-    max_objects: int | Absent = Field(
-        None, ge=0, le=MAX_DETECTIONS, description="at most so many objects per photo and detector, best first"
+    max_objects: int | None = optional(
+        ge=0, le=MAX_DETECTIONS, description="at most so many objects per photo and detector, best first"
     )
-    labels: list[str] | Absent = Field(
-        None, description="keep objects of these labels only, commas between; give it again for labels that hold commas"
+    labels: list[str] | None = optional(
+        description="keep objects of these labels only, commas between; give it again for labels that hold commas"
     )
 
 
 class Selection(Filters):
     """What is computed and which objects the answer has."""
 
-    features: list[str] | Absent = Field(
-        None,
+    features: list[str] | None = optional(
         description="compute these models only, commas between; by default all that have `default`; empty for none",
     )
 

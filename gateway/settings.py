@@ -5,6 +5,7 @@ names; the environment wins.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from contract.tasks import DEFAULT_MAX_OBJECTS, MAX_DETECTIONS
 
 CONFIG = "GATEWAY_CONFIG"
+ORIGIN = re.compile(r"\*|[A-Za-z][A-Za-z0-9+.-]*://[^/\s]+")
 
 
 class SettingsError(Exception):
@@ -81,6 +83,16 @@ class Settings(BaseSettings, frozen=True, extra="ignore", env_ignore_empty=True)
     @classmethod
     def split(cls, value: object) -> object:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Browsers send an origin without a slash at its end."""
+        origins = tuple(origin.rstrip("/") for origin in origins)
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no web origin; write scheme://host or scheme://host:port, or *")
+        return origins
 
     @classmethod
     def settings_customise_sources(

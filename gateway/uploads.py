@@ -8,7 +8,7 @@ from hashlib import sha256
 from io import BytesIO
 
 from flask import Request
-from multipart import MultipartError, MultipartParser
+from multipart import MultipartError, MultipartParser, MultipartPart
 from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
@@ -91,9 +91,16 @@ def read_multipart(request: Request, settings: Settings) -> list[Upload]:
         for part in parts:
             if part.filename and part.name != FIELD:
                 raise BadRequest(f"a file in the field {part.name!r}; accepted is {ACCEPTED}")
-        return [Upload(part.filename or None, part.raw) for part in parts if part.name == FIELD]
+        return [Upload(part.filename or None, read_part(part)) for part in parts if part.name == FIELD]
     except MultipartError as error:
-        raise BadRequest(f"a multipart body that cannot be read: {error}; accepted is {ACCEPTED}") from None
+        raise BadRequest(f"a multipart body that cannot be read: {error.args[0]}; accepted is {ACCEPTED}") from None
+
+
+def read_part(part: MultipartPart) -> bytes:
+    """The file of a part; some clients write it as base64, as in e-mails."""
+    if part.headers.get("Content-Transfer-Encoding", "").lower() != "base64":
+        return bytes(part.raw)
+    return decode_base64(part.raw.decode("latin-1"), f"the file {part.filename!r}")
 
 
 def read_json(body: bytes) -> list[Upload]:
@@ -109,10 +116,14 @@ def read_json(body: bytes) -> list[Upload]:
 def decode(photo: Photo, place: int) -> bytes:
     """Base64 as MIME has it, with line breaks (RFC 2045, 6.8), or a data: URL (RFC 2397)."""
     text = photo.data.partition(",")[2] if photo.data[:5].lower() == "data:" else photo.data
+    return decode_base64(text, f"images.{place}.data")
+
+
+def decode_base64(text: str, place: str) -> bytes:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise BadRequest(f"images.{place}.data: no base64; send the file's bytes as base64 or as a data: URL") from None
+        raise BadRequest(f"{place}: no base64; send the file's bytes as base64 or as a data: URL") from None
 
 
 def check_pixels(upload: Upload, most: int) -> None:

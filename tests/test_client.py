@@ -186,6 +186,19 @@ def test_one_bad_photo_raises(client):
     assert raised.value.status == 422
 
 
+def test_an_open_file_is_a_photo_not_lines(client):
+    with SAMPLE.open("rb") as file:
+        result = client.analyze(file)
+    assert result.width == 512
+    assert client.analyze(io.BytesIO(SAMPLE.read_bytes())).width == 512
+
+
+def test_a_picture_that_cannot_be_sent_loses_no_other(client):
+    empty, good = client.analyze([Image.new("RGB", (0, 0)), SAMPLE])
+    assert empty.error
+    assert good.error is None
+
+
 def test_what_is_no_photo_is_named(client):
     with pytest.raises(TypeError, match="not int"):
         client.analyze([5])

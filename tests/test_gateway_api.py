@@ -44,6 +44,12 @@ def without_filename(photo):
     return b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + photo + b"\r\n--b--\r\n"
 
 
+def in_base64(photo):
+    """A form's part as some mail libraries write it."""
+    head = b'--b\r\nContent-Disposition: form-data; name="file"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    return head + base64.encodebytes(photo) + b"\r\n--b--\r\n"
+
+
 def test_every_way_to_send_gives_the_same_answer(client, sample_photo):
     text = base64.b64encode(sample_photo).decode()
     ways = [
@@ -61,11 +67,12 @@ def test_every_way_to_send_gives_the_same_answer(client, sample_photo):
         },
         {"data": sample_photo, "content_type": "binary/octet-stream"},
         {"data": without_filename(sample_photo), "content_type": f"{FORM}; boundary=b"},
+        {"data": in_base64(sample_photo), "content_type": f"{FORM}; boundary=b"},
     ]
     answers = [client.post("/v1/analyze", **way) for way in ways]
     assert [answer.status_code for answer in answers] == [200] * len(ways)
     images = [answer.json["images"][0] for answer in answers]
-    assert [image.pop("filename") for image in images] == ["a.jpg", None, None, "a.jpg", *[None] * 7]
+    assert [image.pop("filename") for image in images] == ["a.jpg", None, None, "a.jpg", *[None] * 8]
     assert all(image == images[0] for image in images)
 
 
@@ -266,6 +273,32 @@ def test_a_photo_in_another_field_is_refused_not_dropped(client, path):
     answer = client.post(path, data=files, content_type="multipart/form-data")
     assert answer.status_code == 400
     assert answer.json["detail"].startswith("a file in the field 'image'; accepted is multipart/form-data")
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("min_score=0.1&min_score=0.2", "min_score is given 2 times; once is accepted"),
+        ("max_objects=abc", "max_objects=abc: Input should be a valid integer, unable to parse string as an integer"),
+        ("min_score=", "min_score=: Input should be a valid number, unable to parse string as a number"),
+    ],
+)
+def test_parameters_that_are_wrong_are_told_in_plain_words(client, query, words):
+    answer = client.post(f"/v1/analyze?{query}", **multipart(("a.png", encode(gradient()))))
+    assert (answer.status_code, answer.json["detail"]) == (400, words)
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/smiling"])
+def test_unknown_parameters_are_refused_there_too(client, path):
+    answer = client.get(f"{path}?verbose=1")
+    assert (answer.status_code, answer.json["detail"]) == (400, "no parameter 'verbose'; accepted are none")
+
+
+def test_a_filename_that_is_no_utf8_is_told_in_words(client):
+    body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="\xe9.jpg"\r\n\r\nx\r\n--b--\r\n'
+    answer = client.post("/", data=body, content_type=f"{FORM}; boundary=b")
+    assert answer.status_code == 400
+    assert "Segment header failed to decode; accepted is" in answer.json["detail"]
 
 
 def test_the_short_answer_takes_no_parameters(client):

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.app import create_app
 from gateway.operations.archive import Archive
 from gateway.operations.keys import create_key, parse_keys
+from gateway.operations.proxies import read_address
 from gateway.settings import Settings, SettingsError, list_settings, read_settings
 from gateway.uploads import Upload
 from tests.conftest import ROOT
@@ -162,6 +163,37 @@ def test_clients_behind_a_trusted_proxy_count_by_themselves(open_gateway, capsys
     assert [answer.status_code for answer in answers] == expected
     logged = [json.loads(line)["client"] for line in capsys.readouterr().err.splitlines()]
     assert logged == (addresses if proxies else ["127.0.0.1"] * 3)
+
+
+@pytest.mark.parametrize(
+    ("told", "client"),
+    [
+        ("1.1.1.1:5555", "1.1.1.1"),
+        ("[2001:db8::1]:5555", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("unknown", "unknown"),
+        ("", ""),
+    ],
+)
+def test_a_clients_port_is_no_part_of_its_address(told, client):
+    assert read_address(told) == client
+
+
+def test_a_client_is_the_same_whichever_port_it_comes_from(open_gateway):
+    client = open_gateway(rate_limit="1 per minute", trusted_proxies=1)
+    answers = [client.get("/v1/models", headers={"X-Forwarded-For": f"1.1.1.1:{port}"}) for port in (5555, 6666)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+
+
+@pytest.mark.parametrize("origin", ["https://b.example/", "http://localhost:3000", "*", "capacitor://localhost"])
+def test_origins_are_taken_as_browsers_send_them(origin):
+    assert Settings(cors_origins=origin).cors_origins == (origin.rstrip("/"),)
+
+
+@pytest.mark.parametrize("origin", ["localhost:3000", "https://a.example/page", "https://"])
+def test_what_is_no_origin_is_refused(origin):
+    with pytest.raises(ValueError, match="is no web origin; write scheme://host"):
+        Settings(cors_origins=origin)
 
 
 def test_uploads_are_kept_only_if_asked(open_gateway, tmp_path):

@@ -16,7 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from image_detection.answers import Result, parse_image
-from image_detection.photos import Photo, list_photos, name_of, read_photo
+from image_detection.photos import Photo, is_file, list_photos, name_of, read_photo
 
 RETRIED = frozenset({429, 503})
 EXAMPLE = "http://127.0.0.1:8080"
@@ -63,7 +63,7 @@ class Client:
     def analyze(self, photos: Iterable[Photo], **options: Any) -> list[Result]: ...
 
     def analyze(self, photos: Any, **options: Any) -> Result | list[Result]:
-        """What is in a photo (a path, bytes or a PIL image): a `Result`; of several photos, a list.
+        """What is in a photo (a path, bytes, an open file or a PIL image): a `Result`; of several photos, a list.
 
         `options` are the query's: `features` (models) and `labels`, each a list or a text with commas between;
         `min_score`, `max_objects`. One photo that cannot be read raises; among several it is a result with an error.
@@ -71,7 +71,7 @@ class Client:
         Raises:
             ServiceError: the service refused the request, or does not answer.
         """
-        if isinstance(photos, str | Path | bytes | Image.Image):
+        if isinstance(photos, str | Path | bytes | Image.Image) or is_file(photos):
             return self._analyze_one(photos, options)
         return list(self.stream(photos, **options))
 
@@ -107,7 +107,7 @@ class Client:
         def ask(photo: Photo) -> Result:
             try:
                 return self._analyze_one(photo, options)
-            except (ServiceError, OSError) as error:
+            except (ServiceError, OSError, ValueError) as error:  # pictures that cannot be encoded raise the last
                 return Result(name_of(photo), error=str(error))
 
         with ThreadPoolExecutor(concurrency) as pool:

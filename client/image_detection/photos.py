@@ -1,13 +1,13 @@
-"""What a photo may be (a path, bytes or a PIL image), and the photos of a folder."""
+"""What a photo may be (a path, bytes, an open file or a PIL image), and the photos of a folder."""
 
 import io
 from collections.abc import Collection
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, TypeAlias, TypeGuard
 
 from PIL import Image
 
-Photo: TypeAlias = str | Path | bytes | Image.Image
+Photo: TypeAlias = str | Path | bytes | IO[bytes] | Image.Image
 
 ORIENTATION_TAG = 0x0112  # EXIF's
 PNG_MODES = frozenset(["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B"])
@@ -40,7 +40,14 @@ def read_photo(photo: Photo) -> bytes:
         return Path(photo).read_bytes()
     if isinstance(photo, Image.Image):
         return encode_picture(photo)
-    raise TypeError(f"a photo is a path, bytes or a PIL image, not {type(photo).__name__}")
+    if is_file(photo) and isinstance(data := photo.read(), bytes):
+        return data
+    raise TypeError(f"a photo is a path, bytes, an open binary file or a PIL image, not {type(photo).__name__}")
+
+
+def is_file(photo: object) -> TypeGuard[IO[bytes]]:
+    """Whether it is open like a file; its lines are no photos."""
+    return hasattr(photo, "read")
 
 
 def encode_picture(picture: Image.Image) -> bytes:
@@ -65,4 +72,7 @@ def read_orientation(picture: Image.Image) -> int:
 
 def name_of(photo: Photo) -> str:
     """Its path where it has one."""
-    return str(photo) if isinstance(photo, str | Path) else str(getattr(photo, "filename", "") or "")
+    if isinstance(photo, str | Path):
+        return str(photo)
+    name = getattr(photo, "filename", None) or getattr(photo, "name", None)  # of a picture, of an open file
+    return str(name or "")

@@ -26,6 +26,7 @@ blueprint = APIBlueprint(
     abp_responses=problems_of(400, 401, 408, 413, 415, 422, 429, 500, 503, 504),
 )
 blueprint.before_request(require_key)
+REPEATED = ("features", "labels")  # parameters that may be given more than once
 
 
 @blueprint.post("/", operation_id="classify", responses={200: ClassicAnswer}, request_body=BODY)
@@ -88,6 +89,14 @@ def draw(query: Selection) -> Response:
     (photo,) = answer([upload], cards, query)["images"]
     with measured("drawing"):
         return Response(annotate(upload.data, photo, cards, mimetype), mimetype=mimetype)
+
+
+@blueprint.before_request
+def refuse_repeats() -> None:
+    """Of a number that is given twice one would be dropped."""
+    for name, values in request.args.lists():
+        if len(values) > 1 and name not in REPEATED:
+            raise BadRequest(f"{name} is given {len(values)} times; once is accepted")
 
 
 def receive() -> list[Upload]:

@@ -11,7 +11,7 @@ from gateway.documents import OPEN, problems_of
 from gateway.operations.admission import require_key
 from gateway.operations.metrics import write_metrics
 from gateway.problems import Overloaded
-from gateway.schemas import MODELS, STATUS, ModelCard, ModelCards, ModelPath, Status
+from gateway.schemas import MODELS, STATUS, ModelCard, ModelCards, ModelPath, NoParameters, Status
 from gateway.selection import find_card
 from gateway.services import services
 
@@ -24,14 +24,14 @@ health = APIBlueprint("health", __name__, abp_tags=[STATUS])
 
 
 @models.get("/v1/models", operation_id="listModels", responses={200: ModelCards})
-def list_models() -> dict:
+def list_models(query: NoParameters) -> dict:
     """The models that are served"""
     cards = services().triton.catalog().cards.values()
     return {"models": [card.to_dict() for card in cards], "file_types": sorted(FILE_TYPES)}
 
 
 @models.get("/v1/models/<name>", operation_id="showModel", responses={200: ModelCard, **problems_of(400, 404)})
-def show_model(path: ModelPath) -> dict:
+def show_model(path: ModelPath, query: NoParameters) -> dict:
     """One model: task, labels, version, geometry, checksum"""
     return find_card(path.name).to_dict()
 

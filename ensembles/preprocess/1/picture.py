@@ -32,6 +32,10 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JPEG200
 CONTENT = {
     b"\xff\xd8\xff": "a JPEG file that is broken or cut off",
     b"\x89png": "a PNG file that is broken or cut off",
+    b"webp": "a WebP file that is broken or cut off",
+    b"ftypavi": "an AVIF file that is broken, cut off or of a rare kind",
+    b"ii*\0": "a TIFF file that is broken, cut off or of a rare kind",
+    b"mm\0*": "a TIFF file that is broken, cut off or of a rare kind",
     b"ftyphei": "a HEIC file that is broken or cut off",
     b"ftypmif1": "a HEIC file that is broken or cut off",
     b"ftypisom": "a video",
@@ -39,10 +43,12 @@ CONTENT = {
     b"ftypqt": "a video",
     b"%pdf": "a PDF document",
     b"<svg": "an SVG drawing",
+    b"<?xml": "an XML document, perhaps an SVG drawing",
     b"<html": "a web page",
     b"<!doctype html": "a web page",
     b"pk\x03\x04": "an archive or an office document",
 }
+ICON = b"\0\0\1\0"
 ORIENTATION_TAG = 0x0112
 # What must be done to stored pixels, by the value of the tag Orientation (TIFF 6.0, page 36; EXIF 2.32, 4.6.4).
 TURNS = {
@@ -269,5 +275,7 @@ def _name_content(data: bytes) -> str:
     if not data:
         return "the file is empty"
     start = data[:64].lower()
+    if start.startswith(ICON):  # which may hold a PNG file
+        return "an icon file"
     name = next((name for mark, name in CONTENT.items() if mark in start), "")
     return name or f"{len(data)} bytes of an unknown kind, beginning with {data[:8].hex(' ')}"
