@@ -2,13 +2,24 @@
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from scoring.errors import UsageError
+from scoring.signatures import HEAD_BYTES, find_compression
 from scoring.storage import open_file
 
 MAX_VALUE = 64 * 1024 * 1024
+# UTF-32's mark begins as UTF-16's does.
+WIDE_ENCODINGS = {
+    rb"\xff\xfe\0\0|\0\0\xfe\xff": "UTF-32",
+    rb"\xff\xfe|\xfe\xff": "UTF-16",
+    rb"[^\0]\0\0\0": "UTF-32LE",
+    rb"\0\0\0[^\0]": "UTF-32BE",
+    rb"([^\0]\0){2}": "UTF-16LE",
+    rb"(\0[^\0]){2}": "UTF-16BE",
+}
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 GO_ON = "mend it there, and the same command goes on"
 csv.field_size_limit(MAX_VALUE)
@@ -17,8 +28,7 @@ csv.field_size_limit(MAX_VALUE)
 def read_header(path: str) -> list[str]:
     """Names of the columns. Raises UsageError."""
     with open_file(path) as file:
-        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-            raise UsageError(f"{path} is UTF-16; save it as UTF-8, as `iconv -f UTF-16 -t UTF-8` does")
+        check_text(path, file.read(HEAD_BYTES))
     header = next(read_records(path), None)
     if header is None:
         raise UsageError(f"{path} is empty")
@@ -26,6 +36,30 @@ def read_header(path: str) -> list[str]:
         if len(header) == 1 and delimiter in header[0]:
             raise UsageError(f"{path} has {name} between its values; save it with commas")
     return header
+
+
+def check_text(path: str, head: bytes) -> None:
+    """`head`: the file's first bytes. Raises UsageError where they are no text in UTF-8's way."""
+    if compression := find_compression(head):
+        raise UsageError(
+            f"{path} is compressed by {compression}; a .csv file is plain text, "
+            "and an Excel workbook must be saved as CSV"
+        )
+    if encoding := find_wide_encoding(head):
+        raise UsageError(f"{path} is {encoding}; save it as UTF-8, as `iconv -f {encoding} -t UTF-8` does")
+    if b"\0" in head.partition(b"\n")[0]:
+        raise UsageError(f"{path} has zero bytes in its header, so it is no CSV in UTF-8; save it as such")
+
+
+def find_wide_encoding(head: bytes) -> str | None:
+    """UTF-32 or UTF-16, by its mark or by where a Latin letter's zeros stand."""
+    return next((name for pattern, name in WIDE_ENCODINGS.items() if re.match(pattern, head, re.DOTALL)), None)
+
+
+def advise_delimiter(header: Iterable[str]) -> str:
+    """What to say of names that have another delimiter in them."""
+    found = [name for delimiter, name in DELIMITERS.items() if any(delimiter in each for each in header)]
+    return f"; if {' or '.join(found)} stand between the values, save it with commas" if found else ""
 
 
 def read_values(path: str, rows: int) -> Iterator[list[list[str]]]:

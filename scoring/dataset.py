@@ -19,6 +19,8 @@ from scoring.storage import OBJECT_STORES, find_local_path, get_protocol, open_s
 from scoring.tasks import Row
 
 PART_KEY = b"part"
+READ_ONLY = ("http", "https")
+ACCEPTED = "it takes a folder, or the URI of a store that can be written, such as s3://bucket/scores"
 PREFIX, SUFFIX = "part-", ".parquet"
 
 
@@ -54,11 +56,15 @@ class Dataset:
 
     def __init__(self, location: str) -> None:
         self.location = location
+        if get_protocol(location) in READ_ONLY:
+            raise UsageError(f"--out {location}: {ACCEPTED}")
         try:
             self._store, self._folder = open_store(location)
             self._store.makedirs(self._folder, exist_ok=True)
-        except (OSError, ValueError, ImportError) as error:
-            raise UsageError(f"--out {location}: {error}") from None
+            self._list()
+        except Exception as error:
+            # The drivers of stores raise what they like.
+            raise UsageError(f"--out {location}: {error or type(error).__name__}; {ACCEPTED}") from None
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -107,14 +113,16 @@ class Dataset:
         return [row if row["error"] is None or is_permanent(row["error"]) else None for row in rows]
 
     def read_manifest(self) -> dict[str, Any] | None:
-        """What the run in this folder was asked for; None for a new one."""
+        """What the run in this folder was asked for; None for a new one. Raises UsageError for what is no manifest."""
         try:
             with self._open(MANIFEST) as file:
-                return json.loads(file.read())
+                manifest = json.loads(file.read())
+            check_manifest(manifest)
+            return manifest
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise UsageError(f"{self.location}/{MANIFEST} is damaged: {error}") from None
+            raise UsageError(f"{self.location}/{MANIFEST} is damaged: {error}; give --restart to begin again") from None
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         self._write(MANIFEST, json.dumps(manifest, indent=2).encode())
@@ -150,10 +158,20 @@ class Dataset:
                 stream.write(content)
             if aside != path:
                 self._store.mv(aside, path)
+        except NotImplementedError:
+            raise UsageError(f"--out {self.location}: {ACCEPTED}") from None
         except OSError as error:
             raise ScoringError(
                 f"{self.location}/{name} cannot be written: {error}; the same command goes on from here"
             ) from None
+
+
+def check_manifest(manifest: Any) -> None:
+    """Raises ValueError where the next run could not be compared with it."""
+    models = manifest.get("models") if isinstance(manifest, dict) else None
+    cards = models.values() if isinstance(models, dict) else [None]
+    if not all(isinstance(card, dict) and {"version", "checksum"} <= card.keys() for card in cards):
+        raise ValueError("it is no JSON object with `models`, and their `version` and `checksum`")
 
 
 def lock(folder: int, name: str) -> None:

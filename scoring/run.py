@@ -114,8 +114,8 @@ def prepare(dataset: Dataset, job: Job, cards: list[Card]) -> None:
     """
     if job.restart:
         dataset.clear()
-    old, new = dataset.read_manifest(), describe_run(job, cards)
-    if old is not None and not job.restart:
+    old, new = None if job.restart else dataset.read_manifest(), describe_run(job, cards)
+    if old is not None:
         check_same(job.out, old, new)
     dataset.remove_leftovers()
     dataset.write_manifest(new)

@@ -2,8 +2,8 @@
 
 Columns, in this order:
 
-1. the columns of the source table, under their own names (`table_<name>` where the name is one of those below, in
-   capitals or not; as often as it takes);
+1. the columns of the source table, under their own names (`table_<name>` where the name is one of those below or of
+   an earlier column, in capitals or not; as often as it takes);
 2. `source` string; `sha256` string, of the file's bytes, null if they could not be read;
    `width`, `height` int32, pixels of the upright photo;
 3. the columns of each model: `scoring.tasks` has them;
@@ -79,14 +79,15 @@ def check_names(names: list[str]) -> None:
 
 def rename(carried: list[str], own: list[tuple[str, pa.DataType]]) -> list[str]:
     """The carried columns' names in the dataset. DuckDB and Spark do not tell `Width` from `width`."""
-    reserved = {name.lower() for name, _ in own}
-    used = reserved | {name.lower() for name in carried}
+    taken = {name.lower() for name, _ in own}
+    used = taken | {name.lower() for name in carried}
     names = []
     for name in carried:
-        if name.lower() in reserved:
+        if name.lower() in taken:
             while name.lower() in used:
                 name = CLASH_PREFIX + name
-            used.add(name.lower())
+        taken.add(name.lower())
+        used.add(name.lower())
         names.append(name)
     return names
 

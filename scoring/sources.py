@@ -21,6 +21,8 @@ from scoring.tars import list_tar
 
 TAR = ".tar"
 COMPRESSED = (".tgz", ".gz", ".bz2", ".xz", ".zst", ".zip")
+OTHER_TEXTS = (".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson")
+OTHER_TABLES = (*OTHER_TEXTS, ".xls", ".xlsx", ".xlsm", ".xlsb", ".ods", ".arrow", ".feather", ".ipc", ".orc", ".avro")
 GLOB = re.compile(r"[*?\[]")
 OTHER_FILE = "no photo or table by its name"
 ACCEPTED = "a source is a photo, folder, glob, .tar, .csv or .parquet"
@@ -52,7 +54,8 @@ class Sources:
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise UsageError(f"the tables have a column of two types: {error}") from None
         if next(self.rows(carried), None) is None:
-            raise UsageError(f"{', '.join(self.names)}: there is a header, but no row")
+            why = "there is a header, but no row" if all(map(is_table, self.names)) else "there is no photo in it"
+            raise UsageError(f"{', '.join(self.names)}: {why}{self.describe_left_out()}")
         return carried
 
     def rows(self, carried: pa.Schema) -> Iterator[Rows]:
@@ -100,8 +103,8 @@ def find_paths(name: str, left_out: Counter[str]) -> Iterator[str]:
     """The files that a SOURCE stands for; what they are, the suffix of the SOURCE tells. Raises UsageError."""
     try:
         kind = find_type(name)
-        if get_suffix(name) in COMPRESSED:
-            raise UsageError(f"{name}: photos hardly shrink, and only an uncompressed .tar can be read from its middle")
+        if kind != "directory":
+            check_name(name)
         if kind == "directory":
             # Spark writes a table as a folder with a table's name.
             wanted = TABLES if is_table(name) else FILE_TYPES
@@ -117,6 +120,14 @@ def find_paths(name: str, left_out: Counter[str]) -> Iterator[str]:
             raise UsageError(f"there is no {name}; {ACCEPTED}")
     except (OSError, ValueError, ImportError) as error:
         raise UsageError(f"{name}: {error}") from None
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError for the name of an archive or table that is not read."""
+    if get_suffix(name) in COMPRESSED:
+        raise UsageError(f"{name}: photos hardly shrink, and only an uncompressed .tar can be read from its middle")
+    if get_suffix(name) in OTHER_TABLES:
+        raise UsageError(f"{name}: save the table as CSV with commas, or as Parquet; {ACCEPTED}")
 
 
 def match_glob(pattern: str, left_out: Counter[str]) -> Iterator[str]:

@@ -4,7 +4,9 @@ All of it goes through fsspec's interface. The stores that pyarrow has drivers f
 Credentials, region and endpoint come from a store's usual environment variables, such as AWS_ENDPOINT_URL.
 """
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import BinaryIO, cast
@@ -17,6 +19,7 @@ ARROW_PROTOCOLS = ("s3", "gs", "gcs", "abfs", "abfss", "hdfs")
 # They show an object when all of it is there; a file system shows a file from its first byte on.
 OBJECT_STORES = ("s3", "gs", "gcs", "abfs", "abfss", "az", "memory")
 HIDDEN, LINKED_FOLDER = "hidden", "link to a folder"
+SPECIAL_FILE = "no regular file"  # a pipe, socket or device
 
 
 def is_uri(location: str) -> bool:
@@ -76,13 +79,24 @@ def connect(uri: str) -> tuple[AbstractFileSystem, str]:
 def open_file(location: str) -> BinaryIO:
     """The file, for reading at any position. Raises OSError, ValueError, ImportError."""
     if (path := find_local_path(location)) is not None:
+        check_regular(path)
         return open(path, "rb")
     store, path = open_store(location)
     return cast(BinaryIO, store.open(path, "rb"))
 
 
+def check_regular(path: str) -> None:
+    """Opening a named pipe waits for its writer, for ever. Raises OSError."""
+    if is_special(os.stat(path)):
+        raise OSError(errno.EINVAL, f"it is {SPECIAL_FILE}", path)
+
+
+def is_special(status: os.stat_result) -> bool:
+    return not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
+
+
 def find_type(location: str) -> str | None:
-    """`file`, `directory`, or None where there is nothing."""
+    """`file`, `directory`, `other` for a pipe, socket or device, or None where there is nothing."""
     store, path = open_store(location)
     try:
         return store.info(path)["type"]
@@ -95,28 +109,38 @@ def walk(location: str) -> Iterator[tuple[str, str]]:
     left out counts once. One folder's names are in memory at a time per level. Raises OSError."""
     folders = []
     entries = list_local(location) if get_protocol(location) == "file" else list_store(location)
-    for name, is_folder, is_link in sorted(entries):
+    for name, is_folder, reason in sorted(entries):
         path = join(location, name)
         if name.startswith("."):
             yield path, HIDDEN
-        elif is_folder and is_link:
-            yield path, LINKED_FOLDER  # it may lead in circles
-        elif is_folder:
+        elif is_folder and not reason:
             folders.append(path)
         else:
-            yield path, ""
+            yield path, reason
     for folder in folders:
         yield from walk(folder)
 
 
-def list_local(location: str) -> Iterator[tuple[str, bool, bool]]:
-    """Name, whether it is a folder, whether it is a link. fsspec's own listing holds a kilobyte per file."""
+def list_local(location: str) -> Iterator[tuple[str, bool, str]]:
+    """Name, whether it is a folder, and "" or the reason why it is left out. fsspec's own listing holds a kilobyte per
+    file."""
     with os.scandir(cast(str, find_local_path(location))) as entries:
         for entry in entries:
-            yield entry.name, entry.is_dir(), entry.is_symlink()
+            yield entry.name, *classify(entry)
 
 
-def list_store(location: str) -> Iterator[tuple[str, bool, bool]]:
+def classify(entry: os.DirEntry[str]) -> tuple[bool, str]:
+    """Whether it is a folder, and the reason to leave it out. A link that leads nowhere, or in a circle, is a file:
+    whoever opens it learns why it cannot be read."""
+    try:
+        if entry.is_dir():
+            return True, LINKED_FOLDER if entry.is_symlink() else ""  # it may lead in circles
+        return False, SPECIAL_FILE if not entry.is_file() and is_special(entry.stat()) else ""
+    except OSError:
+        return False, ""
+
+
+def list_store(location: str) -> Iterator[tuple[str, bool, str]]:
     store, path = open_store(location)
     for info in store.ls(path, detail=True):
-        yield info["name"].rstrip("/").rpartition("/")[2], info["type"] == "directory", False
+        yield info["name"].rstrip("/").rpartition("/")[2], info["type"] == "directory", ""

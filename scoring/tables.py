@@ -13,9 +13,10 @@ import pyarrow as pa
 from pyarrow import parquet, types
 
 from scoring.batches import ROWS_AT_A_TIME, Rows
-from scoring.csv_text import read_header, read_values
+from scoring.csv_text import advise_delimiter, read_header, read_values
 from scoring.errors import UsageError
 from scoring.photos import Cell, Missing, Photo, WholeFile
+from scoring.signatures import is_picture
 from scoring.storage import join, open_file
 
 CSV = ".csv"
@@ -24,13 +25,13 @@ TABLES = frozenset([CSV, ".parquet", ".pq"])
 USUAL_NAMES = ("path", "file", "filename", "photo", "image", "url", "uri", "source")
 PARTITION = re.compile(r"([^=/]+)=([^/]*)(?=/)")
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+FEW_ROWS, BUFFER_BYTES = 8, 65536
 ERRORS = (OSError, ValueError, ImportError, pa.ArrowException)
 
 
 @dataclass(frozen=True)
 class Table:
-    """`path`: its location; `wanted`: the photo column, None for the only bytes column, or else the first with a usual
-    name."""
+    """`path`: its location; `wanted`: the photo column, None to find it."""
 
     path: str
     wanted: str | None = None
@@ -49,13 +50,36 @@ class Table:
     def photo(self) -> pa.Field:
         """The column of the photos."""
         fields = {field.name: field for field in self.full_schema}
-        binary = [name for name, field in fields.items() if is_bytes(field.type)]
-        usual = [name for name in USUAL_NAMES if name in fields]
-        chosen = self.wanted or next(iter(binary if len(binary) == 1 else usual), None)
-        if chosen not in fields or not (is_bytes(fields[chosen].type) or is_text(fields[chosen].type)):
+        chosen = self.find_photo_column(fields) if self.wanted is None else self.wanted
+        if chosen not in fields or not is_photo_type(fields[chosen].type):
             names = ", ".join(f"{name!r} ({field.type})" for name, field in fields.items())
-            raise UsageError(f"{self.path}: name the column of paths or bytes with --column; there are {names}")
+            raise UsageError(
+                f"{self.path}: name the column of paths or bytes with --column; there are {names}"
+                f"{advise_delimiter(fields) if self.is_csv else ''}"
+            )
         return fields[chosen]
+
+    def find_photo_column(self, fields: dict[str, pa.Field]) -> str | None:
+        """The only bytes column, unless it may be a digest; or else the first with a usual name."""
+        binary = [name for name, field in fields.items() if is_bytes(field.type)]
+        usual = [name for name in USUAL_NAMES if name in fields and is_photo_type(fields[name].type)]
+        if len(binary) == 1:
+            (only,) = binary
+            others = [name for name in usual if name != only]
+            is_clear = types.is_struct(fields[only].type) or (only in usual and not others)
+            return only if is_clear or self.holds_pictures(only) else next(iter(others), None)
+        return next(iter(usual), None)
+
+    def holds_pictures(self, column: str) -> bool:
+        """Whether one of the column's first values begins as a picture. pyarrow reads a digest as bytes, too."""
+        try:
+            with open_file(self.path) as file:
+                # With a buffer, a row group's column is not read whole.
+                batches = parquet.ParquetFile(file, buffer_size=BUFFER_BYTES).iter_batches(FEW_ROWS, columns=[column])
+                values = (list(filter(None, batch.column(0).to_pylist())) for batch in batches)
+                return any(map(is_picture, next(filter(None, values), [])))
+        except ERRORS as error:
+            raise UsageError(f"{self.path} is no table that can be read: {error}") from None
 
     @cached_property
     def full_schema(self) -> pa.Schema:
@@ -165,6 +189,10 @@ def free_length(field: pa.Field) -> pa.Field:
     if not types.is_fixed_size_list(field.type):
         return field
     return field.with_type(pa.list_(field.type.value_type))
+
+
+def is_photo_type(kind: pa.DataType) -> bool:
+    return is_bytes(kind) or is_text(kind)
 
 
 def is_bytes(kind: pa.DataType) -> bool:

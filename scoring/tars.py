@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from scoring.photos import Location, Missing, Photo, TarMember
+from scoring.signatures import HEAD_BYTES, find_compression
 from scoring.storage import open_file
 
 BLOCK = tarfile.BLOCKSIZE
@@ -32,9 +33,20 @@ def list_tar(path: str, leave_out: Callable[[str], bool]) -> Iterator[Photo]:
                 else:
                     yield Photo(f"{path}/{member.name}", content)
     except (OSError, ValueError, ImportError, tarfile.TarError) as error:
-        yield Photo(path, Missing(f"the shard cannot be read from here on: {error}"))
+        why = find_remedy(path) or f"the shard cannot be read from here on: {error}"
+        yield Photo(path, Missing(why))
     for name in waiting:
         yield Photo(f"{path}/{name}", follow(files, name) or Missing("it links to what the shard does not hold"))
+
+
+def find_remedy(path: str) -> str | None:
+    """What to do with a shard that is compressed; None for another fault."""
+    try:
+        with open_file(path) as file:
+            compression = find_compression(file.read(HEAD_BYTES))
+    except (OSError, ValueError, ImportError):
+        return None
+    return compression and f"the shard is compressed by {compression}; only an uncompressed .tar can be read"
 
 
 def read_members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
@@ -73,9 +85,21 @@ def find_content(path: str, member: tarfile.TarInfo) -> Location | str:
 
 def follow(files: dict[str, Location | str], name: str) -> Location | None:
     """The content of a member, through its links; None if it is not known yet."""
-    target: Location | str | None = normalise(name)
+    path = normalise(name)
     for _ in range(MOST_LINKS):
-        if not isinstance(target, str):
-            return target
-        target = files.get(target)
+        content = files.get(path)
+        if content is not None and not isinstance(content, str):
+            return content
+        if (target := replace_link(files, path)) is None:
+            return None
+        path = target
+    return None
+
+
+def replace_link(files: dict[str, Location | str], path: str) -> str | None:
+    """The path with its first link, of a folder or the file itself, replaced by what it leads to; None without one."""
+    ends = [place for place, letter in enumerate(path) if letter == "/"] + [len(path)]
+    for end in ends:
+        if isinstance(target := files.get(path[:end]), str):
+            return normalise(f"{target}{path[end:]}")
     return None

@@ -192,10 +192,37 @@ def test_endpoint_that_dies_is_left_out_and_taken_back(triton_url, tmp_path):
         (["README.md", "--endpoint", "localhost"], "--endpoint takes host:port"),
         (["nothing://bucket/folder"], "nothing://bucket/folder"),
         (["photos.tar.gz"], "only an uncompressed .tar"),
+        (["README.md", "--out", "http://127.0.0.1:9/scores"], "--out http://127.0.0.1:9/scores: it takes a folder"),
+        (["README.md", "--out", "README.md"], "it takes a folder, or the URI of a store"),
+        (["README.md", "--out", "github://nobody:nothing@main/scores"], "it takes a folder, or the URI of a store"),
     ],
 )
 def test_wrong_arguments(triton_url, tmp_path, capsys, arguments, message):
     assert score("--out", tmp_path / "out", "--endpoint", triton_url, *arguments) == 2
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert "fault of the program" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        *((["--min-score", value], f"'{value}' is no number from 0 to 1") for value in ("nan", "2", "-1", "high")),
+        *(
+            ([flag, value], f"'{value}' is no number of seconds above 0 and up to 1,000,000")
+            for flag in ("--timeout", "--patience")
+            for value in ("inf", "nan", "0", "-1", "1e9", "soon")
+        ),
+        *(([flag, value], f"'{value}' is no whole number above 0") for flag in ("--actors", "--in-flight")
+          for value in ("0", "-1", "1.5", "many")),
+        (["--out", ""], "argument --out: it is empty; give a path or URI"),
+        ([""], "argument SOURCE: it is empty; give a path or URI"),
+    ],
+)  # fmt: skip
+def test_wrong_values(capsys, arguments, message):
+    with pytest.raises(SystemExit) as caught:
+        score("--out", "out", *arguments, "README.md")
+    assert caught.value.code == 2
     assert message in capsys.readouterr().err
 
 

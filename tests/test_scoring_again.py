@@ -81,6 +81,17 @@ def test_parts_of_another_run_are_not_mixed(triton_url, tmp_path, capsys, change
     assert len(read_rows(out)) == {"sources": 1, "models": 3, "photos": 4}[change]
 
 
+@pytest.mark.parametrize("text", ["[]", "{}", '{"models": 5}', '{"models": {"smiling": 1}}', "half of"])
+def test_damaged_manifest_is_refused(triton_url, tmp_path, capsys, text):
+    (photo,) = write_photos(tmp_path / "photos", 1)
+    (tmp_path / MANIFEST).write_text(text)
+    arguments = (photo, "--out", tmp_path, "--outputs", "smiling", "--endpoint", triton_url)
+    assert score(*arguments) == 2
+    assert f"{tmp_path}/{MANIFEST} is damaged: " in (message := capsys.readouterr().err)
+    assert "give --restart" in message
+    assert score(*arguments, "--restart") == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_run_says_how_to_go_on(triton_url, tmp_path, number):
     write_photos(tmp_path / "photos", 4 * BATCH_ROWS)

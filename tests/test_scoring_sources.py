@@ -1,19 +1,27 @@
 """What the sources of bulk scoring hold, row by row, without a service: tables, shards, folders, names."""
 
+import bz2
+import gzip
 import io
+import lzma
 import os
+import re
+import socket
 import tarfile
 from collections import Counter
 
 import pyarrow as pa
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
 from scoring.errors import UsageError
 from scoring.photos import Unreadable
+from scoring.signatures import is_picture
 from scoring.sources import Sources
 from scoring.storage import find_local_path
-from tests.scored import add_member
+from scoring.tables import Table
+from tests.scored import add_member, make_photo
 
 
 def read(*names, column=None):
@@ -84,6 +92,13 @@ def test_csv_column_that_changes_its_kind_late(tmp_path, early, late):
         ('path,text\na.jpg,"open\n', "utf-8", "unexpected end of data"),
         ("path,likes\n", "utf-8", "a header, but no row"),
         ("", "utf-8", "is empty"),
+        ("path,likes\na.jpg,5\n", "utf-16-le", "is UTF-16LE; save it as UTF-8, as `iconv -f UTF-16LE -t UTF-8` does"),
+        ("path,likes\na.jpg,5\n", "utf-16-be", "is UTF-16BE; save"),
+        ("猫,path\n1,a.jpg\n", "utf-16-be", "has zero bytes in its header, so it is no CSV in UTF-8"),
+        ("path,likes\na.jpg,5\n", "utf-32", "is UTF-32; save it as UTF-8, as `iconv -f UTF-32 -t UTF-8` does"),
+        ("path,likes\na.jpg,5\n", "utf-32-le", "is UTF-32LE; save"),
+        ("path,likes\na.jpg,5\n", "utf-32-be", "is UTF-32BE; save"),
+        ("path;price, eur\na.jpg;3,50\n", "utf-8", "if semicolons stand between the values, save it with commas"),
         (" path , likes\na.jpg,5\n", "utf-8", "there are ' path ' (string), ' likes' (string)"),
     ],
 )
@@ -91,6 +106,31 @@ def test_csv_that_is_refused(tmp_path, text, encoding, message):
     with pytest.raises(UsageError) as caught:
         read(write_csv(tmp_path, text, encoding))
     assert message in str(caught.value)
+
+
+COMPRESSED = [
+    (gzip.compress, "gzip (gunzip unpacks it)"),
+    (bz2.compress, "bzip2 (bunzip2 unpacks it)"),
+    (lzma.compress, "xz (unxz unpacks it)"),
+    (lambda content: pa.Codec("zstd").compress(content, asbytes=True), "zstd (unzstd unpacks it)"),
+    (lambda content: b"PK\x03\x04" + content, "zip (unzip unpacks it)"),
+]
+
+
+@pytest.mark.parametrize(("compress", "name"), COMPRESSED)
+def test_compressed_files_under_plain_names_say_so(tmp_path, compress, name):
+    (tmp_path / "table.csv").write_bytes(compress(b"path,likes\na.jpg,5\n"))
+    with pytest.raises(UsageError, match=re.escape(f"is compressed by {name}; a .csv file is plain text")):
+        read(tmp_path / "table.csv")
+    shard = write_tar(tmp_path / "shard.tar", [("a.jpg", b"A")])
+    shard.write_bytes(compress(shard.read_bytes()))
+    (row,) = read(shard)[1]
+    assert content(row) == f"the shard is compressed by {name}; only an uncompressed .tar can be read"
+
+
+def test_column_without_a_name_can_be_chosen(tmp_path):
+    path = write_csv(tmp_path, ",path\nb.jpg,a.jpg\n")
+    assert read(path, column="")[1][0].source == str(tmp_path / "b.jpg")
 
 
 def test_csv_that_breaks_late_keeps_the_rows_before(tmp_path):
@@ -130,6 +170,46 @@ def test_parquet_photo_columns(tmp_path, name, values, expected):
     assert content(photos[0]) == expected
     assert carried["likes"].to_pylist() == [1, 2, 3]
     assert carried.schema.field("md5").type == pa.binary(16)
+
+
+MD5 = [b"\1" * 16, None, b"\xfe" * 16]
+PICTURES = [None, make_photo(0), b"broken"]
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()])
+@pytest.mark.parametrize(
+    ("columns", "photo"),
+    [
+        ({"path": NAMES, "md5": MD5}, "path"),
+        ({"path": NAMES, "md5": [None] * 3}, "path"),
+        ({"path": NAMES, "image": MD5}, "path"),
+        ({"path": NAMES, "pixels": PICTURES}, "pixels"),
+        ({"path": [1, 2, 3], "photo": FILES}, "photo"),
+        ({"name": NAMES, "pixels": PICTURES}, "pixels"),
+        ({"name": NAMES, "md5": MD5}, None),
+    ],
+)
+def test_digests_are_not_taken_for_photos(tmp_path, columns, photo, kind):
+    arrays = [pa.array(values, kind if name in ("md5", "image", "pixels", "photo") else None)
+              for name, values in columns.items()]  # fmt: skip
+    parquet.write_table(pa.table(arrays, list(columns)), tmp_path / "table.parquet")
+    table = Table(str(tmp_path / "table.parquet"))
+    if photo is not None:
+        assert table.photo.name == photo
+        return
+    with pytest.raises(UsageError, match="name the column of paths or bytes with --column"):
+        table.photo  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("container", "options"),
+    [(name, {}) for name in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "JPEG2000", "MPO", "AVIF")]
+    + [("TIFF", {"big_tiff": True}), ("JPEG2000", {"no_jp2": True})],
+)
+def test_pictures_by_their_first_bytes(container, options):
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, container, **options)
+    assert is_picture(file.getvalue())
 
 
 def test_partition_columns_are_carried_as_text(tmp_path):
@@ -179,7 +259,7 @@ def write_tar(path, members, layout=tarfile.GNU_FORMAT):
 
 
 LONG = "/".join(["folder-" + "x" * 90] * 4) + "/猫.jpg"
-LEFT_OUT = ("._a.jpg", "d/._b.jpg", ".git/c.jpg", "a.json", "blobs/1")
+LEFT_OUT = ("._a.jpg", "d/._b.jpg", ".git/c.jpg", "a.json", "blobs/1", "dirlink", "again", "loop")
 HARD, SYMBOLIC = tarfile.LNKTYPE, tarfile.SYMTYPE
 
 
@@ -196,6 +276,11 @@ HARD, SYMBOLIC = tarfile.LNKTYPE, tarfile.SYMTYPE
         ([("./a.jpg", b"A"), ("._a.jpg", b"x"), ("d/._b.jpg", b"x"), (".git/c.jpg", b"x"), ("a.json", b"{}")],
          {"./a.jpg": b"A"}),
         ([(LONG, b"A"), ("b.jpg", (HARD, LONG))], {LONG: b"A", "b.jpg": b"A"}),
+        ([("sub/c.jpg", b"C"), ("dirlink", (SYMBOLIC, "sub")), ("viadir.jpg", (SYMBOLIC, "dirlink/c.jpg")),
+          ("d/up.jpg", (SYMBOLIC, "../again/c.jpg")), ("again", (SYMBOLIC, "dirlink"))],
+         dict.fromkeys(["sub/c.jpg", "viadir.jpg", "d/up.jpg"], b"C")),
+        ([("loop", (SYMBOLIC, "loop/loop")), ("a.jpg", (SYMBOLIC, "loop/a.jpg"))],
+         {"a.jpg": "it links to what the shard does not hold"}),
         ([("pipe.jpg", (tarfile.FIFOTYPE, ""))], {"pipe.jpg": "it is no regular file, or a sparse one"}),
     ],
 )  # fmt: skip
@@ -206,6 +291,18 @@ def test_tar_members(tmp_path, members, expected, layout):
     assert {photo.source.removeprefix(f"{shard}/"): content(photo) for photo in photos} == expected
     assert len(photos) == len(expected)
     assert sum(sources.left_out.values()) == sum(name in LEFT_OUT for name, _ in members)
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [([], "there is no photo in it"),
+     ([("a.json", b"{}")], "there is no photo in it; left out: 1 × no photo or table by its name")],
+)  # fmt: skip
+def test_tar_without_photos(tmp_path, members, why):
+    shard = write_tar(tmp_path / "shard.tar", members)
+    with pytest.raises(UsageError) as caught:
+        read(shard)
+    assert str(caught.value) == f"{shard}: {why}"
 
 
 def test_tars_joined_by_cat(tmp_path):
@@ -249,3 +346,58 @@ def test_what_a_folder_leaves_out_is_counted(tmp_path):
     assert sources.describe_left_out() == (
         "; left out: 2 × hidden, 1 × link to a folder, 1 × no photo or table by its name"
     )
+
+
+def make_special_files(folder):
+    """A pipe and a socket with photos' names, and links to a device, in a circle, and to nothing."""
+    os.mkfifo(folder / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "socket.jpg"))
+    (folder / "device.jpg").symlink_to("/dev/zero")
+    (folder / "loop.jpg").symlink_to("loop.jpg")
+    (folder / "gone.jpg").symlink_to("nowhere.jpg")
+    (folder / "a.jpg").write_bytes(b"A")
+
+
+@pytest.mark.parametrize("source", [".", "odd", "odd/*.jpg", "**/*.jpg"])
+def test_special_files_do_not_stop_a_folder(tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "odd").mkdir()
+    make_special_files(tmp_path / "odd")
+    sources, photos, _ = read(source)
+    assert {os.path.basename(photo.source): content(photo) for photo in photos} == {
+        "a.jpg": b"A",
+        "gone.jpg": "No such file or directory",
+        "loop.jpg": "Too many levels of symbolic links",
+    }
+    assert sources.describe_left_out() == "; left out: 3 × no regular file"
+
+
+def test_special_files_that_are_named(tmp_path):
+    make_special_files(tmp_path)
+    names = ["pipe.jpg", "socket.jpg", "device.jpg"]
+    for source in (write_csv(tmp_path, "\n".join(["path", *names])), *(tmp_path / name for name in names)):
+        assert {content(photo) for photo in read(source)[1]} == {"it is no regular file"}
+    os.mkfifo(tmp_path / "pipe.tar")
+    assert "it is no regular file" in content(read(tmp_path / "pipe.tar")[1][0])
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(UsageError, match="it is no regular file"):
+        read(tmp_path / "pipe.csv")
+
+
+@pytest.mark.parametrize("name", ["t.tsv", "t.TXT", "t.json", "t.jsonl", "t.xlsx", "t.feather", "*.tsv"])
+def test_tables_of_other_kinds_are_refused(tmp_path, name):
+    (tmp_path / name.replace("*", "t")).write_text("path\tlikes\n")
+    with pytest.raises(
+        UsageError, match="save the table as CSV with commas, or as Parquet; a source is a photo, folder"
+    ):
+        read(tmp_path / name)
+
+
+def test_names_of_unknown_kind_are_photos(tmp_path):
+    for name in ("photo", "photo.of-me"):
+        (tmp_path / name).write_bytes(b"A")
+        assert content(read(tmp_path / name)[1][0]) == b"A"
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "folder.json" / "a.jpg").write_bytes(b"B")
+    assert content(read(tmp_path / "folder.json")[1][0]) == b"B"
