@@ -19,7 +19,8 @@ demo: $(VENV)/.serve $(VENV)/.score ## serve, score the sample photos, write the
 
 reload: ## have the running service take up new and changed models
 	@here=$$(printf %s "$$PWD/$(BIN)/python" | sed 's/[][\.*^$$+?(){}|]/\\&/g'); \
-	pkill -HUP -f "^$$here -m serving" || { echo 'No service runs from here: start it with `make serve`.' >&2; exit 1; }
+	pkill -HUP -f "^$$here -m serving" || { echo 'No service runs from here: start it with `make serve`.' >&2; exit 1; }; \
+	echo 'Asked the service to reload: in some seconds its log says "serving: reloaded ...", or why not.'
 
 # What only looks at the repository needs no training framework.
 export: $(VENV)/$(if $(filter list check remove --list --check --remove,$(ARGS)),.onnx,.export) ## turn the checkpoints of models.toml into the model repositories

@@ -5,19 +5,18 @@ Examples:
   python -m export smiling --force                  one model, also if it did not change
   python -m export objects --checkpoint yolo26n.pt  another checkpoint for one model, this time
   python -m export check                            does every served model hold what its certificate says?
-  python -m export smiling --force --dry-run        would it pass? changes nothing
+  python -m export smiling --force --dry-run        would it pass, and with which figures? changes nothing
   python -m export list                             the table of models
   python -m export smiling --set-version 1          serve an earlier version; `newest` undoes it
   python -m export --target cuda                    configs for ONNX Runtime on the GPU
   python -m export doctor my_model.h5               an entry for a file, out of the file itself
-  python -m export remove hat                       take a model out of manifest and repository
+  python -m export remove hat                       take a model out of manifest and repository, or what it left there
 
 export/README.md describes entries, checkpoints, precision and GPU targets.
 """
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from contract.fault import describe_fault
@@ -25,11 +24,14 @@ from export.build import Built, build, is_current
 from export.checkpoint import resolve, use_checkpoint
 from export.entry import ACTIONS, Model
 from export.errors import ExportError
-from export.manage import HEADINGS, LEGEND, check, describe, lay_out, remove, set_version, tell_notes, tell_strangers
-from export.manifest import MANIFEST, Manifest, load_manifest
+from export.manage import check, remove, set_version
+from export.manifest import MANIFEST, Manifest, list_taken, load_manifest
 from export.parity import list_pictures
+from export.proposal import choose_name
 from export.repository import ENSEMBLES, KEPT_VERSIONS, NETWORKS, Repository
+from export.table import summarise
 from export.targets import Target, write_target
+from export.wording import count_nouns
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,22 +53,22 @@ def run(options: argparse.Namespace, repository: Repository) -> None:
     if options.doctor:
         return advise(options)
     manifest = load_manifest(options.manifest)
-    models = manifest.select(options.names)
-    seconds: dict[str, float] = {}
+    models = manifest.select([] if options.remove else options.names)
+    built: list[Built] = []
     if options.check:
         verify(models, repository, options)
     elif options.set_version is not None:
         version = None if options.set_version == "newest" else int(options.set_version)
-        manifest = set_version(options.manifest, only(models, options, "--set-version"), version, repository)
+        manifest = set_version(options.manifest, only(options, "--set-version"), version, repository)
     elif options.remove:
-        manifest = remove(options.manifest, only(models, options, "--remove"), repository)
+        manifest = remove(options.manifest, only(options, "--remove"), repository)
     elif options.target:
         build_target(manifest, models, options.target, repository)
     elif not (options.configs_only or options.list):
-        seconds = export(select(manifest, options), repository, options)
+        built = export(select(manifest, options), repository, options)
     if not (options.check or options.list or options.dry_run):
         repository.write_configs(manifest)
-    print(summarise(manifest, repository, seconds))
+    print(summarise(manifest, repository, built, options.dry_run))
 
 
 def advise(options: argparse.Namespace) -> None:
@@ -75,8 +77,11 @@ def advise(options: argparse.Namespace) -> None:
 
     if not options.names:
         raise ExportError("doctor needs a FILE")
-    for name in options.names:
-        print(f"\n{examine(Path(name), options.factory, options.trust_checkpoint, report)}")
+    taken = list_taken(options.manifest)
+    for path in map(Path, options.names):
+        name = choose_name(path, taken)
+        print(f"\n{examine(path, name, options.factory, options.trust_checkpoint, report)}")
+        taken.add(name)
 
 
 def report(text: str) -> None:
@@ -93,29 +98,19 @@ def build_target(manifest: Manifest, models: list[Model], target: Target, reposi
             write_target(target, model, certificate, version, repository.networks)
 
 
-def only(models: list[Model], options: argparse.Namespace, flag: str) -> str:
-    """The one model that was named."""
+def only(options: argparse.Namespace, flag: str) -> str:
+    """The one name that was given."""
     if len(options.names) != 1:
         raise ExportError(f"{flag} needs exactly one NAME")
-    return models[0].name
+    return options.names[0]
 
 
 def verify(models: list[Model], repository: Repository, options: argparse.Namespace) -> None:
     failures = check(models, repository, options.pictures, options.trust_checkpoint, report)
     if failures:
         raise ExportError("; ".join(failures.values()))
-    print(f"{len(models)} models hold what their certificates say\n")
-
-
-def summarise(manifest: Manifest, repository: Repository, seconds: dict[str, float]) -> str:
-    """The closing table: every model of the manifest, with the seconds that its export took."""
-    rows = [[*HEADINGS, "seconds"]]
-    for model in manifest.models:
-        spent = seconds.get(model.name)
-        rows.append([*describe(model, repository), "" if spent is None else f"{spent:.1f}"])
-    notes = [note for model in manifest.models for note in tell_notes(model, repository)]
-    notes += tell_strangers(manifest, repository)
-    return "\n".join([lay_out(rows), LEGEND, *(["", *notes] if notes else [])])
+    verb = "holds what its certificate says" if len(models) == 1 else "hold what their certificates say"
+    print(f"{count_nouns(len(models), 'model')} {verb}\n")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -132,7 +127,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--factory", help="module:function that builds a state dict's network; for doctor")
     parser.add_argument("--pictures", type=Path, help="folder of pictures to compare on; default the sample photo")
     parser.add_argument("--force", action="store_true", help="export also what did not change")
-    parser.add_argument("--dry-run", action="store_true", help="convert and compare, and change nothing")
     parser.add_argument(
         "--keep", type=count, default=KEPT_VERSIONS, metavar="K", help="versions kept; default %(default)s"
     )
@@ -142,13 +136,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="unpickle also what can run any code; for files of people whom you trust",
     )
     actions = parser.add_argument_group("instead of exporting").add_mutually_exclusive_group()
+    actions.add_argument("--dry-run", action="store_true", help="convert and compare, and change nothing")
     actions.add_argument("--check", action="store_true", help="verify files, entries and outputs of served models")
     actions.add_argument("--doctor", action="store_true", help="propose an entry for each FILE in place of NAME")
     actions.add_argument("--list", action="store_true", help="only print the table of models")
     actions.add_argument(
         "--set-version", metavar="N", type=version_number, help="serve version N of one model, or newest"
     )
-    actions.add_argument("--remove", action="store_true", help="remove one model")
+    actions.add_argument("--remove", action="store_true", help="remove one model, or what a renamed one left")
     actions.add_argument(
         "--target",
         type=Target,
@@ -185,22 +180,19 @@ def select(manifest: Manifest, options: argparse.Namespace) -> list[Model]:
     return [use_checkpoint(models[0], options.checkpoint)]
 
 
-def export(models: list[Model], repository: Repository, options: argparse.Namespace) -> dict[str, float]:
-    """Stage every model first; the repository changes only when all have passed. Gives seconds by model."""
+def export(models: list[Model], repository: Repository, options: argparse.Namespace) -> list[Built]:
+    """Stage every model first; the repository changes only when all have passed. Gives what was converted."""
     pictures = list_pictures(options.pictures)
-    seconds = {}
+    built: list[Built] = []
     with repository.staging() as staging:
-        built: list[Built] = []
         for model in [resolve(model) for model in models]:
             certificate = repository.certificate(model.name, max(repository.versions(model.name), default=None))
             if not options.force and is_current(model, certificate):
                 continue
-            start = time.monotonic()
             built.append(build(model, pictures, staging, options.trust_checkpoint, report))
-            seconds[model.name] = time.monotonic() - start
         for each in [] if options.dry_run else built:
             repository.install(each.model, each.folder, options.keep)
-    return seconds
+    return built
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """From a manifest entry to a staged version: model.onnx and its certificate."""
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from export.parity import Parity, compare, list_pictures
 from export.precision import Reduction, measure, reduce
 from export.preprocessing import load_pixels
 from export.session import open_session
+from export.wording import count_nouns
 
 TOOLS = {
     Framework.KERAS: ("keras", "torch", "onnxscript"),
@@ -34,11 +36,13 @@ Progress = Callable[[str], None]  # reports what is done now, for whoever waits
 
 @dataclass(frozen=True)
 class Built:
-    """A staged version of a model."""
+    """A staged version of a model: `size` of its network in bytes, and the `seconds` that it took."""
 
     model: Model
     folder: Path
     certificate: Certificate
+    size: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def build(model: Model, pictures: list[Path], staging: Path, trust: bool, report
     Raises:
         CheckpointError, ParityError, PrecisionError: nothing is staged that could be installed.
     """
+    start = time.monotonic()
     converted = convert(model, pictures, trust, report)
     data = converted.network.SerializeToString()
     folder = staging / model.name
@@ -71,7 +76,7 @@ def build(model: Model, pictures: list[Path], staging: Path, trust: bool, report
     (folder / "model.onnx").write_bytes(data)
     certificate = certify(model, converted, folder, _shape(data, model, pictures))
     write_certificate(certificate, folder)
-    return Built(model, folder, certificate)
+    return Built(model, folder, certificate, len(data), time.monotonic() - start)
 
 
 def convert(
@@ -84,14 +89,14 @@ def convert(
     report(f"{model.name}: converting {model.checkpoint.name}")
     source = load_source(model, trust)
     network = wrap(source, model)
-    report(f"{model.name}: comparing with {model.framework} on {len(pictures)} pictures")
+    report(f"{model.name}: comparing with {model.framework} on {count_nouns(len(pictures), 'picture')}")
     if model.precision is Precision.FP32:
         parity = compare(served or network.SerializeToString(), source, model, pictures)
         return Converted(source, network, parity, None)
     full = network.SerializeToString()
     parity = compare(full, source, model, pictures)
     examples = list_pictures(model.calibration)
-    report(f"{model.name}: reducing to {model.precision} on {len(examples)} pictures")
+    report(f"{model.name}: reducing to {model.precision} on {count_nouns(len(examples), 'picture')}")
     network = onnx.load_model_from_string(served) if served else reduce(network, model, examples)
     reduction = measure(full, network.SerializeToString(), model, source.end_to_end, examples)
     return Converted(source, network, parity, reduction)

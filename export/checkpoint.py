@@ -12,6 +12,7 @@ from export.entry import Decoding, Framework, Model, Pixels
 from export.errors import CheckpointError, ExportError, first_line
 from export.frameworks.source import Source
 from export.kinds import Kind, check_kind, find_kind
+from export.signatures import check_file
 from export.tasks import TASKS
 
 MAKER_BYTES = 100_000  # an ONNX file ends with its metadata
@@ -53,9 +54,10 @@ def use_checkpoint(model: Model, path: Path) -> Model:
 
 
 def is_ultralytics(path: Path) -> bool:
-    """By what the file says of its maker; one that is not there yet by its name."""
+    """By what the file says of its maker; one that is not there yet by its name. Raises as `check_file` does."""
     if not path.is_file():
         return path.name.startswith("yolo") and path.suffix == ".pt"
+    check_file(path)
     if path.suffix == ".onnx":
         return b"Ultralytics" in path.read_bytes()[-MAKER_BYTES:]
     return find_kind(path) is Kind.YOLO

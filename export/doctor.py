@@ -4,7 +4,6 @@ Task, sides, channels, outputs, activation and head come from the file. How trai
 what the classes are called, is in no file; such lines say so, in the comment behind them.
 """
 
-import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,6 +23,7 @@ from export.kinds import FRAMEWORKS, find_kind
 from export.nodes import last_operators
 from export.parity import list_pictures
 from export.proposal import Finding, write_entry
+from export.signatures import check_file
 from export.tasks import TASKS
 from export.tasks.classification import ACTIVATED, LINEAR
 from export.tasks.heads import count_cells, find_pair
@@ -35,13 +35,13 @@ SCALING = {"Mul", "Div", "Add", "Sub", "BatchNormalization"}  # what a network t
 PASSING = {"Cast", "Identity", "Transpose"}
 
 
-def examine(path: Path, factory: str | None, trust: bool, report: Progress) -> str:
-    """An entry to paste into models.toml, and what export says of it.
+def examine(path: Path, name: str, factory: str | None, trust: bool, report: Progress) -> str:
+    """An entry of this name to paste into models.toml, and what export says of it.
 
     Raises:
         CheckpointError: the file is of no kind that is known, or nothing that it gives can be served.
     """
-    trial = _create_trial(path, factory)
+    trial = _create_trial(path, name, factory)
     takes = read_input(trial, trust)
     trial = _fit(trial, takes)
     if takes.lacks:
@@ -53,19 +53,17 @@ def examine(path: Path, factory: str | None, trust: bool, report: Progress) -> s
     return f"{text}\n{_try_entry(text, trial, trust, report)}"
 
 
-def _create_trial(path: Path, factory: str | None) -> Model:
+def _create_trial(path: Path, name: str, factory: str | None) -> Model:
     """An entry with which the file can be opened."""
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
+    check_file(path)
     kind = find_kind(path)
     if kind not in FRAMEWORKS:
         raise CheckpointError(f"{path}: is {kind}; known are {', '.join(FRAMEWORKS)}")
-    name = re.sub(r"\W+", "_", path.stem.lower(), flags=re.ASCII).strip("_")
     fields = {"framework": FRAMEWORKS[kind], "checkpoint": path, "factory": factory, "task": Task.EMBEDDING}
     geometry = {"mode": "stretch", "width": SIDE, "height": SIDE}
-    return Model.model_validate({
-        "name": name if name[:1].isalpha() else f"model_{name}", "geometry": geometry, **fields
-    })  # fmt: skip
+    return Model.model_validate({"name": name, "geometry": geometry, **fields})
 
 
 def _fit(trial: Model, takes: Input) -> Model:

@@ -152,7 +152,8 @@ class Pixels(Entry):
     def check_lengths(self) -> Self:
         for field in ("mean", "std"):
             if len(getattr(self, field)) not in (1, self.channels.depth):
-                raise ValueError(f"{field} takes 1 value or {self.channels.depth}, one per channel")
+                more = f" or {self.channels.depth}, one per channel" if self.channels.depth > 1 else ""
+                raise ValueError(f"{field} takes 1 value{more}")
         return self
 
 

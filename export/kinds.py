@@ -6,9 +6,9 @@ from pathlib import Path
 
 from export.entry import Framework, Model
 from export.errors import CheckpointError
+from export.signatures import FIRST, check_file, is_hdf5, is_onnx
 
 PICKLED_ULTRALYTICS = b"ultralytics"
-LFS, WEB = b"version https://git-lfs", (b"<!DOCTYPE", b"<!doctype", b"<html")
 
 
 class Kind(StrEnum):
@@ -36,19 +36,16 @@ ALSO = {(Kind.TORCH, Framework.ULTRALYTICS)}
 
 
 def find_kind(path: Path) -> Kind:
-    """The kind of a file; UNKNOWN also for one that is cut off."""
+    """The kind of a file that `check_file` has passed."""
     with path.open("rb") as file:
-        first = file.read(64)
-    if first.startswith(b"\x89HDF"):
+        first = file.read(FIRST)
+    if is_hdf5(first):
         return Kind.HDF5
     if zipfile.is_zipfile(path):
         return _find_archive(path)
     if first.startswith(b"\x80") and first[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return Kind.YOLO if PICKLED_ULTRALYTICS in path.read_bytes() else Kind.TORCH
-    # A protocol buffer: field 1, the IR version, is written first, then the producer's name or the graph.
-    if first[:1] == b"\x08" and first[1:2] < b"\x20" and first[2:3] in (b"\x12", b"\x1a", b"\x3a"):
-        return Kind.ONNX
-    return Kind.UNKNOWN
+    return Kind.ONNX if is_onnx(first) else Kind.UNKNOWN
 
 
 def _find_archive(path: Path) -> Kind:
@@ -67,13 +64,8 @@ def _find_archive(path: Path) -> Kind:
 
 
 def check_kind(model: Model) -> None:
-    """Raises CheckpointError for a file of another framework than the entry's, and for what is no checkpoint at all."""
-    with model.checkpoint.open("rb") as file:
-        first = file.read(64).lstrip()
-    if first.startswith(LFS):
-        raise CheckpointError(f"{model.checkpoint}: is a pointer of Git LFS; fetch the file itself with git lfs pull")
-    if first.startswith(WEB):
-        raise CheckpointError(f"{model.checkpoint}: is a web page; download the file itself")
+    """Raises CheckpointError for a file of another framework than the entry's, and for what `check_file` refuses."""
+    check_file(model.checkpoint)
     kind = find_kind(model.checkpoint)
     framework = FRAMEWORKS.get(kind, model.framework)
     if framework != model.framework and (kind, model.framework) not in ALSO:

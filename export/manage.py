@@ -7,57 +7,14 @@ from pathlib import Path
 import tomlkit
 
 from export.build import TOOLS, Progress, convert
-from export.certificate import Certificate, is_same_entry, network_checksum
+from export.certificate import NAME, Certificate, is_same_entry, network_checksum
 from export.checkpoint import resolve
 from export.entry import Model
 from export.errors import ExportError, ManifestError
 from export.frameworks.source import checksum
-from export.manifest import Manifest, load_manifest
+from export.manifest import Manifest, load_manifest, parse_manifest
 from export.parity import list_pictures
 from export.repository import Repository
-
-HEADINGS = ("model", "version", "kept", "precision", "MB", "difference", "tolerated", "checkpoint")
-
-
-def describe(model: Model, repository: Repository) -> list[str]:
-    """A model's row of the table under HEADINGS."""
-    version = repository.served_version(model)
-    certificate = repository.certificate(model.name, version)
-    if version is None or certificate is None:
-        return [model.name, "none", *[""] * (len(HEADINGS) - 2)]
-    size = (repository.folder(model.name, version) / "model.onnx").stat().st_size / 1e6
-    kept = ", ".join(map(str, repository.versions(model.name)))
-    parity = [_with_pixels(certificate.parity, *names) for names in (("difference", "pixels"), ("atol", "atol_pixels"))]
-    precision = str(certificate.entry.get("precision", "fp32"))
-    return [model.name, str(version), kept, precision, f"{size:.2f}", *parity, certificate.source]
-
-
-def _with_pixels(parity: dict, value: str, pixels: str) -> str:
-    """A difference; of detectors with that of their boxes."""
-    return f"{parity[value]:.0e}" + (f", {parity[pixels]:.2g} px" if parity.get("pixels") else "")
-
-
-# What the words of the table mean, where they stand.
-LEGEND = """
-version: the one that is served. kept: all on disk. difference: the largest from the checkpoint's framework on real
-pixels (of a detector's scores, and of its boxes in px). tolerated: what the entry's atol and atol_pixels allow."""
-
-
-def tell_strangers(manifest: Manifest, repository: Repository) -> list[str]:
-    """Networks that no entry names any more, one line each; Triton goes on loading them."""
-    known = {model.name for model in manifest.models}
-    folders = sorted(path.parent for path in repository.networks.glob("*/config.pbtxt"))
-    return [
-        f"{folder.name}: no entry has this name any more, but Triton loads it: delete {folder}, then make reload"
-        for folder in folders
-        if folder.name not in known
-    ]
-
-
-def tell_notes(model: Model, repository: Repository) -> list[str]:
-    """What was decided on the way from the checkpoint, one line each."""
-    certificate = repository.certificate(model.name, repository.served_version(model))
-    return [f"{model.name}: {note}" for note in (certificate.notes if certificate else [])]
 
 
 def check(
@@ -121,32 +78,42 @@ def set_version(manifest: Path, name: str, version: int | None, repository: Repo
     return load_manifest(manifest)
 
 
-def remove(manifest: Path, name: str, repository: Repository) -> Manifest:
-    """Take a model out of the manifest and its network out of the repository.
+def remove(path: Path, name: str, repository: Repository) -> Manifest:
+    """Take a model out of the manifest `path` and its network out of the repository; or a network that no entry names.
 
     Raises:
-        ManifestError: it is the last one.
+        ManifestError: nothing has this name, it is the last model, or another one looks at its boxes.
     """
-    document = read_document(manifest)
-    if len(document["models"]) == 1:  # type: ignore[arg-type]
-        raise ManifestError(f"{manifest}: {name} is the last model; the ensemble needs one")
-    document["models"].remove(name)  # type: ignore[union-attr]
-    manifest.write_text(tomlkit.dumps(document), encoding="utf-8")
-    remaining = load_manifest(manifest)
+    manifest, text = load_manifest(path), path.read_text(encoding="utf-8")
+    if name not in list_leftovers(manifest, repository):
+        manifest, text = _leave_out(manifest, path, name)
     # The ensemble first: a server that loads meanwhile never misses a network.
-    repository.write_configs(remaining)
+    repository.write_configs(manifest)
+    path.write_text(text, encoding="utf-8")
     shutil.rmtree(repository.networks / name, ignore_errors=True)
-    return remaining
+    return manifest
+
+
+def _leave_out(manifest: Manifest, path: Path, name: str) -> tuple[Manifest, str]:
+    """The manifest without an entry, and its text."""
+    manifest.select([name])
+    if len(manifest.models) == 1:
+        raise ManifestError(f"{path}: {name} is the last model; the ensemble needs one")
+    document = read_document(path)
+    document["models"].remove(name)  # type: ignore[union-attr]
+    text = tomlkit.dumps(document)
+    try:
+        return parse_manifest(text, path), text
+    except ManifestError as error:
+        raise ManifestError(f"{name} cannot be removed: {error}") from error
+
+
+def list_leftovers(manifest: Manifest, repository: Repository) -> list[str]:
+    """Networks that export made and no entry names any more."""
+    made = {path.parents[1].name for path in repository.networks.glob(f"*/*/{NAME}")}
+    return sorted(made - {model.name for model in manifest.models})
 
 
 def read_document(manifest: Path) -> tomlkit.TOMLDocument:
     """The manifest with its comments and layout, for a change in place."""
     return tomlkit.parse(manifest.read_text(encoding="utf-8"))
-
-
-def lay_out(rows: list[list[str]]) -> str:
-    """Rows as a table, the first one being the headings."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )

@@ -1,12 +1,13 @@
 """models.toml: one entry per model, validated on load."""
 
 import tomllib
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from contract.tasks import output_names
+from contract.tasks import Task, output_names
 from export.download import cache_path
 from export.entry import ROOT, Decoding, Entry, GeometryEntry, Model, Pixels, RegionEntry
 from export.errors import ManifestError
@@ -52,20 +53,44 @@ class Manifest(Entry):
 
 
 def load_manifest(path: Path = MANIFEST) -> Manifest:
-    """Read and validate; relative paths are made absolute from the manifest's folder.
+    """Read and validate. Raises ManifestError as `parse_manifest` does."""
+    try:
+        return parse_manifest(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: {error}") from error
+
+
+def parse_manifest(text: str, path: Path) -> Manifest:
+    """The manifest that `text` would be in the file `path`; relative paths are made absolute from its folder.
 
     Raises:
         ManifestError: names file, model and field, and lists what is accepted.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8")).get("models", {})
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{path}: {error}") from error
+    tables = _parse_tables(text, path)
     try:
         entries = [{"name": name, **_anchor(table, path.parent)} for name, table in tables.items()]
         return Manifest.model_validate({"models": entries})
     except ValidationError as error:
         raise ManifestError(_explain(path, list(tables), error)) from error
+
+
+def list_taken(path: Path) -> set[str]:
+    """Names that no new entry's outputs may have: those of entries, also of such as would be refused, and of their
+    outputs. None where there is no manifest.
+
+    Raises:
+        ManifestError: it is no TOML.
+    """
+    tables = _parse_tables(path.read_text(encoding="utf-8"), path) if path.is_file() else {}
+    outputs = [output_names(task, name) for name, table in tables.items() for task in Task if table.get("task") == task]
+    return {*tables, *chain.from_iterable(outputs)}
+
+
+def _parse_tables(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text).get("models", {})
+    except tomllib.TOMLDecodeError as error:
+        raise ManifestError(f"{path}: {error}") from error
 
 
 def _anchor(table: dict[str, Any], folder: Path) -> dict[str, Any]:

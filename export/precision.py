@@ -22,6 +22,7 @@ from export.preprocessing import load_pixels
 from export.quiet import quiet
 from export.session import open_served
 from export.tasks import TASKS
+from export.wording import count_nouns
 
 KEPT_FP32 = [*DEFAULT_OP_BLOCK_LIST, "Loop"]  # the converter does not know the graphs inside of a Loop
 QUANTISED = ["Conv", "Gemm", "MatMul"]
@@ -96,8 +97,8 @@ def measure(before: bytes, after: bytes, model: Model, end_to_end: bool, picture
     if share - reduced > model.max_loss:
         raise PrecisionError(
             f"{model.checkpoint}: in {model.precision}, {model.name} falls from {share:.3f} to {reduced:.3f} on "
-            f"{len(pictures)} pictures, tolerated is a loss of {model.max_loss:g}; nothing was changed. Calibrate on "
-            "pictures like those that will be sent, or raise max_loss, or keep precision fp32"
+            f"{count_nouns(len(pictures), 'picture')}, tolerated is a loss of {model.max_loss:g}; nothing was changed. "
+            "Calibrate on pictures like those that will be sent, or raise max_loss, or keep precision fp32"
         )
     return Reduction([path.name for path in pictures], share, reduced, model.max_loss)
 

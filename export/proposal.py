@@ -1,10 +1,14 @@
 """A proposed entry of models.toml, as text; what no file says is marked in the comment behind it."""
 
 import json
+import re
+from collections.abc import Set
 from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import Path
 
-from contract.tasks import Task
-from export.entry import ROOT, Framework, Head, Model
+from contract.tasks import Task, output_names
+from export.entry import RESERVED, ROOT, Framework, Head, Model
 from export.frameworks.input import Input
 
 ASK = "  # as in training"
@@ -22,13 +26,32 @@ class Finding:
     scales: bool = False
 
 
+def choose_name(path: Path, taken: Set[str]) -> str:
+    """The file's own name, as entries are called; with a number behind it where it, or an output that a task would give
+    it, is `taken`."""
+    plain = read_name(path)
+    names = chain([plain], (f"{plain}_{number}" for number in count(2)))
+    return next(name for name in names if name not in RESERVED and not _list_outputs(name) & taken)
+
+
+def read_name(path: Path) -> str:
+    """The file's name in letters that an entry's may have."""
+    name = re.sub(r"\W+", "_", path.stem.lower(), flags=re.ASCII).strip("_")
+    return name if name[:1].isalpha() else f"model_{name}"
+
+
+def _list_outputs(name: str) -> set[str]:
+    """Of a model whose task is not known yet; its name is among them."""
+    return {output for task in Task for output in output_names(task, name)}
+
+
 def write_entry(trial: Model, takes: Input, finding: Finding) -> str:
     """The entry as TOML."""
     path = trial.checkpoint.resolve()
     path = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     names = [f"label_{index}" for index in range(finding.labels)]
     lines = [
-        f"[models.{trial.name}]",
+        f"[models.{trial.name}]{_explain_name(trial)}",
         f'task = "{finding.task}"',
         f'framework = "{trial.framework}"',
         f"checkpoint = {json.dumps(path.as_posix(), ensure_ascii=False)}",
@@ -39,6 +62,14 @@ def write_entry(trial: Model, takes: Input, finding: Finding) -> str:
         _write_pixels(trial, finding),
     ]
     return "\n".join(lines)
+
+
+def _explain_name(trial: Model) -> str:
+    """Why an entry is not called as its file is."""
+    plain = read_name(trial.checkpoint)
+    if trial.name == plain:
+        return ""
+    return f"  # {plain} is {'a word of the service' if plain in RESERVED else 'taken by another entry'}"
 
 
 def _write_missing(trial: Model, takes: Input) -> list[str]:

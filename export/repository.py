@@ -47,7 +47,7 @@ class Repository:
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A folder on the same file system as the repository, but outside of it."""
-        self.networks.mkdir(parents=True, exist_ok=True)
+        self.networks.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export-", dir=self.networks.parent) as folder:
             yield Path(folder)
 
@@ -56,7 +56,7 @@ class Repository:
         versions = self.versions(model.name)
         version = versions[-1] + 1 if versions else 1
         target = self.folder(model.name, version)
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         staged.rename(target)
         for old in [*versions, version][:-keep]:
             if old != model.version:

@@ -1,6 +1,6 @@
 """What lies in the model repositories, in the order in which it may be reloaded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
@@ -35,6 +35,14 @@ def list_models(repositories: Iterable[Path]) -> list[str]:
             )
         folders[folder.name] = folder
     return sorted(folders, key=lambda name: (read_role(folders[name]), name))
+
+
+def describe_models(models: Sequence[str], repositories: Iterable[Path]) -> str:
+    """`6 networks and 5 steps`: the models that people know, and what Triton runs before and behind them."""
+    networks = sum(folder.name in models for repository in repositories for folder in list_networks(repository))
+    counts = {"network": networks, "step": len(models) - networks}
+    parts = [f"{count} {noun}{'s' if count > 1 else ''}" for noun, count in counts.items() if count]
+    return " and ".join(parts) or "no models"
 
 
 def list_networks(repository: Path) -> list[Path]:

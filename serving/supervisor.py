@@ -16,7 +16,7 @@ from serving.installation import find_installation
 from serving.model_control import connect
 from serving.ports import take_ports
 from serving.probe import ENSEMBLE, Probe
-from serving.repositories import list_models
+from serving.repositories import describe_models, list_models
 from serving.settings import Settings
 from serving.triton import TritonLaunch, prepare_triton, remove_shared_memory
 from serving.triton_log import TritonLogFilter
@@ -44,6 +44,7 @@ class Supervisor:
         self._triton_stack = ExitStack()
         self._gateway: Child | None = None
         self._models: list[str] = []
+        self._described = ""
         self._secret = ""
         self._ready_at = self._probed_at = self._looked_at = 0.0
         self._deaths = 0
@@ -70,16 +71,17 @@ class Supervisor:
             with listener:
                 self._start_gateway(stack, listener)
         self._announce(describe_endpoints(self._settings))
-        self._announce(f"serving: ready with {len(self._models)} models after {time.monotonic() - started:.1f} s")
+        self._announce(f"serving: ready with {self._described} after {time.monotonic() - started:.1f} s")
 
     def _start_triton(self) -> None:
         self._models = list_models(self._settings.model_repository)
+        self._described = describe_models(self._models, self._settings.model_repository)
         installation = find_installation(self._settings.triton_directory)
         directory = Path(self._triton_stack.enter_context(TemporaryDirectory(prefix="serving-")))
         launch = prepare_triton(self._settings, self._models, installation, directory)
         self._secret = launch.secret
         self._triton_stack.callback(remove_shared_memory, launch.shm_prefix)
-        self._announce(f"serving: loading {len(self._models)} models")
+        self._announce(f"serving: loading {self._described}")
         self._triton = self._supervise(self._triton_stack, "Triton", launch, TritonLogFilter())
         with connect(triton_url(self._settings), self._secret) as control:
             self._wait_until(lambda: control.is_ready(self._models), "models")
@@ -175,18 +177,19 @@ class Supervisor:
         """Models first, then the gateway, which learns from Triton what there is."""
         try:
             models = list_models(self._settings.model_repository)
+            described = describe_models(models, self._settings.model_repository)
             gone = [name for name in reversed(self._models) if name not in models]
             # Triton's own index forgets a model once its folder is gone, loaded or not.
             self._models = models + gone
             with connect(triton_url(self._settings), self._secret) as control:
                 control.reload(models, gone)
-            self._models = models
+            self._models, self._described = models, described
         except ServingError as error:
             print(f"serving: {error}", file=sys.stderr, flush=True)
             return
         if self._gateway:
             self._replace_workers(self._gateway)
-        self._announce(f"serving: reloaded {len(models)} models")
+        self._announce(f"serving: reloaded {self._described}")
 
     def _replace_workers(self, gateway: Child) -> None:
         """Have gunicorn start new workers, and wait until the old ones have answered their last requests."""

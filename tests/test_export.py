@@ -145,7 +145,7 @@ def write_broken(folder):
         ("kind", 'output = "kind"', 'output = "decoded"', "labels of kind"),
         ("kind", 'output = "kind"', "", "one of decoded, kind"),
         ("boxes", '"boxes.pt"', '"whole.pt"', "no part of ultralytics' models"),
-        ("boxes", '"boxes.pt"', '"truncated.pt"', "ultralytics cannot read it"),
+        ("boxes", '"boxes.pt"', '"truncated.pt"', "that is cut off; copy or download it again"),
         ("colour", "tests.checkpoints:", "tests.nowhere:", "cannot import tests.nowhere"),
         ("colour", '"colour.pt"', '"missing.pt"', "no such file"),
         ("colour", '"colour.pt"', '"models.toml"', "cannot read it as a state dict"),

@@ -1,8 +1,10 @@
 """`python -m export doctor`: an entry for a file, out of the file itself, which export then takes."""
 
+import shutil
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,9 +12,12 @@ import torch
 from contract.tasks import Task
 from export.__main__ import main
 from export.doctor import examine
-from export.entry import ROOT, Model
+from export.entry import RESERVED, ROOT, Model
 from export.errors import CheckpointError
+from export.manifest import list_taken, load_manifest
+from export.proposal import choose_name
 from tests import checkpoints, heads
+from tests.test_export import run
 
 FACTORY = "tests.checkpoints:TinyClassifier"
 TRIED = "# Tried: it exports."
@@ -20,7 +25,7 @@ TRIED = "# Tried: it exports."
 
 def propose(path, factory=None, trust=False):
     """The text, and the entry in it."""
-    text = examine(path, factory, trust, print)
+    text = examine(path, choose_name(path, frozenset()), factory, trust, print)
     ((name, entry),) = tomllib.loads(text)["models"].items()
     return text, Model.model_validate({**entry, "name": name, "checkpoint": path})
 
@@ -119,14 +124,60 @@ def test_a_yolo_names_its_labels(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(None, "no such file"), (b"hello", "is of no kind that is known; known are a Keras HDF5")]
+    ("content", "words"),
+    [
+        (None, "no such file"),
+        (b"hello", "is of no kind that is known; known are a Keras HDF5"),
+        (b"PK\x03\x04" + bytes(100), r"looks like an archive \(zip\) of PyTorch, ultralytics or Keras that is cut off"),
+        (b"version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS"),
+    ],
 )
 def test_other_files_are_refused_with_what_is_known(tmp_path, content, words):
     path = tmp_path / "file.bin"
     if content:
         path.write_bytes(content)
     with pytest.raises(CheckpointError, match=words):
-        examine(path, None, False, print)
+        examine(path, "file", None, False, print)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("cap.h5", "cap"),
+        ("hat.h5", "hat_2"),
+        ("Hat-2.h5", "hat_2"),
+        ("boxes_scores.onnx", "boxes_scores_2"),
+        ("boxes.onnx", "boxes_2"),
+        ("check.h5", "check_2"),
+        ("10 hats.h5", "model_10_hats"),
+        ("шляпа.h5", "model_"),
+    ],
+)
+def test_names_are_free_and_no_words_of_the_service(tmp_path, file, name):
+    lines = ('models.hat]\ntask = "classification"', 'models.boxes]\ntask = "detection"', "models.broken]")
+    (tmp_path / "models.toml").write_text("\n".join(f"[{each}" for each in lines))
+    taken = list_taken(tmp_path / "models.toml")
+    assert taken == {"hat", "boxes", "boxes_boxes", "boxes_scores", "boxes_labels", "broken"}
+    assert choose_name(Path(file), taken) == name
+
+
+def test_no_reserved_word_is_ever_proposed():
+    for word in RESERVED:
+        assert choose_name(Path(f"{word}.h5"), set()) == f"{word}_2"
+
+
+def test_a_proposed_entry_can_be_pasted_beside_the_others(tmp_path, capsys):
+    manifest = checkpoints.write_manifest(tmp_path, checkpoints.keras_entry(tmp_path))
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(tmp_path / "hat.h5", tmp_path / folder)
+    files = [str(tmp_path / folder / "hat.h5") for folder in ("one", "other")]
+    assert run(tmp_path, "doctor", *files) == 0
+    proposed = [line for line in capsys.readouterr().out.splitlines() if not line.endswith("…")]
+    for number in (2, 3):
+        assert f"[models.hat_{number}]  # hat is taken by another entry" in proposed
+    manifest.write_text("\n".join([manifest.read_text(), *proposed]))
+    assert [model.name for model in load_manifest(manifest).models] == ["hat", "hat_2", "hat_3"]
 
 
 def test_the_command_prints_an_entry_and_tells_failures_in_one_line(tmp_path, capsys):

@@ -1,6 +1,8 @@
 """Files as people have them: wrapped state dicts, several outputs, factories that fail, files of another framework."""
 
 import argparse
+import io
+import re
 from typing import NamedTuple
 
 import h5py
@@ -19,6 +21,7 @@ from export.frameworks.torch import build, load_module
 from export.kinds import Kind, check_kind, find_kind
 from export.manifest import load_manifest
 from export.session import open_session
+from export.signatures import check_file
 from tests import checkpoints
 from tests.test_export import run
 
@@ -54,7 +57,7 @@ WRAPPED = {
             "state_dict": {**prefixed("model."), "loss.weight": torch.ones(3)},
             "hyper_parameters": {"lr": 0.1},
         },
-        ["from state_dict", "without the prefix model.", "1 tensors beside them left out"],
+        ["from state_dict", "without the prefix model.", "1 tensor beside them left out"],
     ),
     "averaged": ({"state_dict": {**prefixed("model."), **{f"teacher.{k}": v for k, v in OTHER.items()}}}, ["model."]),
     "wrapped_by_their_own": ({"weights": prefixed("classifier.")}, ["without the prefix classifier."]),
@@ -311,6 +314,13 @@ def write_files(folder):
     (folder / "text").write_text("nothing")
 
 
+def make_hdf5():
+    file = io.BytesIO()
+    with h5py.File(file, "w") as written:
+        written["weights"] = np.ones(100)
+    return file.getvalue()
+
+
 def test_kinds_are_known_by_their_bytes(tmp_path):
     write_files(tmp_path)
     kinds = {path.name: find_kind(path) for path in tmp_path.iterdir() if path.suffix != ".pt"}
@@ -322,13 +332,46 @@ def test_kinds_are_known_by_their_bytes(tmp_path):
     assert yolo is Kind.YOLO
 
 
+CUT = {
+    **dict.fromkeys(["state", "script", "program", "hat.keras"], "an archive (zip) of PyTorch, ultralytics or Keras"),
+    **{"hdf5": "a Keras HDF5 file", "new_hdf5": "a Keras HDF5 file", "onnx": "an ONNX file"},
+}
+
+
+def test_a_file_without_its_end_is_told(tmp_path):
+    write_files(tmp_path)
+    h5py.File(tmp_path / "new_hdf5", "w", libver="latest").close()
+    for name, kind in CUT.items():
+        path, whole = tmp_path / name, (tmp_path / name).read_bytes()
+        check_file(path)
+        for length in (len(whole) // 2, len(whole) - 1):
+            path.write_bytes(whole[:length])
+            with pytest.raises(CheckpointError, match=f"looks like {re.escape(kind)} that is cut off; copy or"):
+                check_file(path)
+
+
+@pytest.mark.parametrize("data", [b"\x08\x08\x12\x00\x0d", b"\x89HDF" + b"\x09" * 99])
+def test_what_cannot_be_judged_is_left_to_its_framework(tmp_path, data):
+    """A protocol buffer of other fields, and a superblock of a later version."""
+    (tmp_path / "file").write_bytes(data)
+    check_file(tmp_path / "file")
+
+
+def test_a_length_beyond_all_files_is_an_end_that_is_missing(tmp_path):
+    (tmp_path / "file").write_bytes(b"\x08\x08\x12" + b"\xff" * 99)
+    with pytest.raises(CheckpointError, match="an ONNX file that is cut off"):
+        check_file(tmp_path / "file")
+
+
 @pytest.mark.parametrize(
     ("framework", "data", "words"),
     [
-        ("torch", b"\x89HDF\r\n\x1a\n", 'is a Keras HDF5 file, the entry of smiling says framework = "torch"; write'),
+        ("torch", make_hdf5(), 'is a Keras HDF5 file, the entry of smiling says framework = "torch"; write'),
         ("keras", None, 'is an ONNX file, the entry of smiling says framework = "keras"; write framework = "onnx"'),
         ("onnx", b"version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS; fetch the file itself"),
         ("onnx", b"<!DOCTYPE html><html>", "is a web page; download the file itself"),
+        ("onnx", b"", "is empty; copy or download it again"),
+        ("torch", b"I" + bytes(7) + b'{"weight":', "is a safetensors file, which is not taken; save what"),
     ],
 )  # fmt: skip
 def test_a_file_of_another_kind_is_told(tmp_path, framework, data, words):

@@ -27,7 +27,7 @@ def test_closing_table_lists_every_model(folder, capsys):
     table, words = capsys.readouterr().out.split("\n\n")
     headings, *rows = table.splitlines()
     assert headings.split()[:3] == ["model", "version", "kept"]
-    assert "version: the one that is served" in words
+    assert {f"{heading}:" for heading in headings.split()} <= set(words.split())
     assert [row.split()[:2] for row in rows] == [["colour", "2"], ["hat", "1"]]
 
 
@@ -73,6 +73,11 @@ def test_an_earlier_version_is_served_and_survives_new_ones(folder):
     assert read_config(folder) == newest
 
 
+def test_a_newer_version_than_the_served_one_is_told(folder, capsys):
+    assert run(folder, "colour", "--set-version", "1") == 0
+    assert "colour: version 2 is there, but the entry says version = 1" in capsys.readouterr().out
+
+
 def test_removed_model_leaves_manifest_repository_and_ensemble(folder):
     assert run(folder, "hat", "--remove") == 0
     assert not (folder / "networks/hat").exists()
@@ -87,6 +92,7 @@ def test_removed_model_leaves_manifest_repository_and_ensemble(folder):
         (["--set-version", "1"], "exactly one NAME"),
         (["--remove"], "exactly one NAME"),
         (["nobody", "--remove"], "no model nobody"),
+        (["../networks/hat", "--remove"], "no model ../networks/hat"),
     ],
 )
 def test_wrong_use_changes_nothing(folder, capsys, arguments, words):
@@ -100,9 +106,45 @@ def test_actions_are_words_too(folder, capsys):
     assert run(folder, "list") == 0
     assert "colour" in capsys.readouterr().out
     assert run(folder, "check", "hat") == 0
-    assert "1 models hold" in capsys.readouterr().out
+    assert "1 model holds what its certificate says" in capsys.readouterr().out
     assert run(folder, "remove", "hat") == 0
     assert not (folder / "networks/hat").exists()
+
+
+def test_the_network_of_a_renamed_entry_is_told_and_removed(folder, capsys):
+    manifest = folder / "models.toml"
+    manifest.write_text(manifest.read_text().replace("models.hat", "models.cap"))
+    assert run(folder) == 0
+    told = 'hat: no entry has this name any more, but Triton loads it: make export ARGS="remove hat", then make reload'
+    assert told in capsys.readouterr().out
+    before = manifest.read_text()
+    assert run(folder, "remove", "hat") == 0
+    assert not (folder / "networks/hat").exists()
+    assert (folder / "networks/cap/1/model.onnx").is_file()
+    assert "no entry has this name" not in capsys.readouterr().out
+    assert manifest.read_text() == before
+
+
+def test_a_network_that_export_did_not_make_is_never_removed(folder, capsys):
+    (folder / "networks/theirs").mkdir()
+    (folder / "networks/theirs/config.pbtxt").write_text('backend: "onnxruntime"')
+    assert run(folder, "list") == 0
+    assert f"export did not make it, but Triton loads it: if nobody needs it delete {folder}" in capsys.readouterr().out
+    before = tree(folder)
+    assert run(folder, "remove", "theirs") == 2
+    assert "no model theirs in the manifest" in capsys.readouterr().err
+    assert tree(folder) == before
+
+
+def test_a_detector_that_others_look_at_stays(tmp_path, capsys):
+    looking = checkpoints.torch_entry(tmp_path) + checkpoints.LOOKING
+    checkpoints.write_manifest(tmp_path, checkpoints.bright_entry(tmp_path), looking)
+    assert run(tmp_path) == 0
+    before = tree(tmp_path)
+    assert run(tmp_path, "remove", "bright") == 2
+    assert "bright cannot be removed: " in (message := capsys.readouterr().err)
+    assert "model colour: region.of takes a detector" in message
+    assert tree(tmp_path) == before
 
 
 def test_last_model_stays(tmp_path, capsys):

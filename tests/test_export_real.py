@@ -180,7 +180,7 @@ def test_truncated_checkpoint_is_refused_in_one_line(shared_data, tmp_path, caps
     )
     assert run(tmp_path) == 2
     message = capsys.readouterr().err
-    assert "truncated_yolov8n.pt: ultralytics cannot read it" in message
-    assert "copy or train it again" in message
+    assert "truncated_yolov8n.pt: looks like an archive (zip) of PyTorch, ultralytics or Keras" in message
+    assert "that is cut off; copy or download it again" in message
     assert message.count("\n") == 1
     assert not (tmp_path / "ensembles").exists()

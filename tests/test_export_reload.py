@@ -1,5 +1,7 @@
 """New and former versions of a network under load, on the real server."""
 
+import shutil
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -12,10 +14,13 @@ import tritonclient.grpc as triton
 from export.certificate import read_certificate
 from tests import checkpoints
 from tests.analyzing import Analyzer
+from tests.conftest import ROOT
 from tests.serving_process import serve_exported
 from tests.test_export import run
 
 CLIENTS = 3
+# Stands for a service: `python -m serving` by its words, a shell in truth, whose -m does not matter here.
+ASKED = "trap 'echo asked; exit' HUP; echo here; while :; do sleep 0.1; done"
 
 
 @pytest.fixture
@@ -59,6 +64,36 @@ class Load:
         wanted = self.answers.total() + count
         while self.answers.total() + len(self.failures) < wanted:
             time.sleep(0.01)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder with the Makefile alone."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    return tmp_path
+
+
+def make_reload(folder):
+    done = subprocess.run(["make", "reload"], cwd=folder, capture_output=True, text=True, timeout=30, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_make_reload_says_that_it_asked_and_where_to_look(checkout):
+    (checkout / "serving").write_text(ASKED)
+    command = [f"{checkout}/.venv/bin/python", "-m", "serving"]
+    with subprocess.Popen(command, executable="/bin/sh", cwd=checkout, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout.readline() == "here\n"
+        status, printed, _ = make_reload(checkout)
+        assert service.stdout.read() == "asked\n"
+    assert status == 0
+    assert printed.count("\n") == 1
+    assert 'its log says "serving: reloaded' in printed
+
+
+def test_make_reload_without_a_service_says_how_to_start_one(checkout):
+    status, printed, problem = make_reload(checkout)
+    assert (status, printed) == (2, "")
+    assert "No service runs from here: start it with `make serve`." in problem
 
 
 def test_reload_under_load_drops_no_request(folder, sample_photo):

@@ -85,7 +85,7 @@ def test_gateway_survives_a_reload_and_its_end_ends_serving(repository):
     with ServingProcess(["--stop-timeout", "2", "--model-repository", repository]) as serving:
         with urlopen(f"{serving.urls['Gateway']}/readyz") as response:
             assert response.status == 200
-        assert serving.reload() == "serving: reloaded 2 models\n"
+        assert serving.reload() == "serving: reloaded 1 network and 1 step\n"
         with urlopen(f"{serving.urls['Gateway']}/readyz") as response:
             assert response.status == 200
         descendants = list_descendants(serving.pid)
@@ -163,10 +163,10 @@ def test_killed_serving_leaves_no_server(serving):
 def test_reload_adds_and_removes_models(serving, repository):
     with triton.InferenceServerClient(serving.urls["Triton gRPC"]) as client:
         second = write_network(repository, "second")
-        assert serving.reload() == "serving: reloaded 2 models\n"
+        assert serving.reload() == "serving: reloaded 2 networks\n"
         assert client.is_model_ready("second")
         second.rename(repository.parent / "away")
-        assert serving.reload() == "serving: reloaded 1 models\n"
+        assert serving.reload() == "serving: reloaded 1 network\n"
         assert not client.is_model_ready("second")
         assert client.is_model_ready("first")
 

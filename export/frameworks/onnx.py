@@ -11,6 +11,7 @@ from export.entry import Model
 from export.errors import CheckpointError, first_line
 from export.frameworks.source import Layout, Source
 from export.session import open_session
+from export.wording import count_nouns
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 
@@ -94,7 +95,7 @@ def _layout(model: Model, shape: list) -> Layout:
         ):
             return layout
     raise CheckpointError(
-        f"{model.checkpoint}: takes input {shape}, which does not fit {channels} channels of "
+        f"{model.checkpoint}: takes input {shape}, which does not fit {count_nouns(channels, 'channel')} of "
         f"{sides[0]}x{sides[1]} pixels; correct geometry or pixels.channels of {model.name}"
     )
 

@@ -17,6 +17,7 @@ from export.frameworks.module import flatten, name_outputs, program_to_onnx, run
 from export.frameworks.source import Layout, Source
 from export.frameworks.state_dict import strip, unwrap
 from export.quiet import quiet
+from export.wording import count_nouns
 
 PROGRAM, SCRIPT = "models/model.json", "code/__torch__/"  # what only these archives hold
 SCALAR = np.float64(0).__reduce__()[0]  # what rebuilds a number of numpy
@@ -163,7 +164,7 @@ def fill(network: torch.nn.Module, loaded: Any, model: Model, notes: list[str]) 
     if isinstance(loaded, dict):
         state, prefix, others = strip(loaded, network.state_dict())
         notes += [f"names without the prefix {prefix}"] if prefix else []
-        notes += [f"{others} tensors beside them left out"] if others else []
+        notes += [f"{count_nouns(others, 'tensor')} beside them left out"] if others else []
     try:
         network.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError) as error:

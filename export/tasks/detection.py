@@ -18,6 +18,7 @@ from export.nodes import finish as finish_graph
 from export.tasks.heads import read_head
 from export.tasks.shared import Difference, check_finite
 from export.wiring import MODEL, REGION_BOXES, Output, Served, Wiring, add_tensor, make_step
+from export.wording import count_nouns
 
 LOADERS = {"ultralytics": "ultralytics", "onnx": "onnx", "torch": "torch", "keras": "keras"}
 STEP = "postprocess_detection"
@@ -42,8 +43,8 @@ def prepare(model: Model, source: Source) -> Source:
         raise CheckpointError(f"{model.checkpoint}: carries no class names; give labels for {model.name}")
     if model.labels and source.labels and len(model.labels) != len(source.labels):
         raise CheckpointError(
-            f"{model.checkpoint}: has {len(source.labels)} classes, labels of {model.name} name {len(model.labels)}; "
-            "give as many, or leave labels out"
+            f"{model.checkpoint}: has {count_nouns(len(source.labels), 'class')}, labels of {model.name} name "
+            f"{len(model.labels)}; give as many, or leave labels out"
         )
     return read_head(model, source)
 
@@ -129,8 +130,9 @@ def check_meaning(outputs: list[np.ndarray], source: Source, model: Model) -> No
     count = len(model.labels or source.labels or [])
     if not source.end_to_end and rows.shape[1] != 4 + count:
         raise CheckpointError(
-            f"{model.checkpoint}: gives rows of {rows.shape[1]} numbers, {model.name} with {count} labels needs "
-            f"{4 + count} (a box and one score per label); correct labels, or export a detector"
+            f"{model.checkpoint}: gives rows of {count_nouns(rows.shape[1], 'number')}, {model.name} with "
+            f"{count_nouns(count, 'label')} needs {4 + count} (a box and one score per label); correct labels, or "
+            "export a detector"
         )
     scores = rows[:, :, 4] if source.end_to_end else rows[:, 4:]
     if scores.min(initial=0) < -1e-3 or scores.max(initial=0) > 1 + 1e-3:
@@ -155,7 +157,8 @@ def _check_boxes(rows: np.ndarray, count: int, model: Model) -> None:
     if (rows[:, 2:4] < rows[:, :2] - 1e-3).any():
         raise CheckpointError(f"{file} boxes whose right or lower side comes first; correct decoding.head")
     if len(rows) and not (rows[:, 5].min() >= 0 and rows[:, 5].max() < count):
-        raise CheckpointError(f"{file} labels up to {rows[:, 5].max():g} for {count} names; correct labels")
+        named = count_nouns(count, "name")
+        raise CheckpointError(f"{file} labels up to {rows[:, 5].max():g} for {named}; correct labels")
     sides = np.array([model.geometry.width, model.geometry.height] * 2)
     found = rows[rows[:, 4] >= FOUND_SCORE, :4]
     if len(found) and (found[:, 2:] - found[:, :2]).max() < NEAR:

@@ -22,6 +22,7 @@ from onnx import TensorProto, helper, numpy_helper, parser
 from export.entry import Head, Model
 from export.errors import CheckpointError
 from export.frameworks.source import Layout, Source, find_output
+from export.wording import count_nouns
 
 STRIDES = ((8, 16, 32), (8, 16, 32, 64))  # of the maps that anchors come from
 SCALES = 3  # anchors in a cell of YOLOv5 and YOLOv7
@@ -116,7 +117,7 @@ def find_head(shape: Shape, labels: int, model: Model) -> Head:
         return fitting[0]
     listed = ", ".join(fitting or READERS)
     raise CheckpointError(
-        f"{model.checkpoint}: gives {'x'.join(map(str, shape))} numbers, which with {labels} labels "
+        f"{model.checkpoint}: gives {'x'.join(map(str, shape))} numbers, which with {count_nouns(labels, 'label')} "
         f"{'fits several heads' if fitting else 'is no head that is known'}; set decoding.head of {model.name} to one "
         f"of {listed}, or correct labels or output"
     )

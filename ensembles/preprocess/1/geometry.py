@@ -1,6 +1,6 @@
 """How an upright picture is fitted to a network: stretched, letterboxed or cropped, and by which resampling.
 
-What each word equals, to the pixel where a file was decoded in full:
+What each word equals, to the pixel where all pixels of a file count (of JPEGs perhaps averages, `picture.GAP`):
 
     stretch       Keras' `load_img(target_size=…)`
     center_crop   torchvision's `Resize(resize)` and `CenterCrop` on PIL images, timm's evaluation transforms
