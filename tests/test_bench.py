@@ -110,7 +110,7 @@ def test_goodput_under_overload_is_of_the_peak_of_its_round():
     over = [Measured(rate, 300, 900, 0, refused=100, refusal=2.0) for rate in (80, 45)]
     context = Context(Service("", "", psutil.Process()), Path(), (), 1.0, 2)
     overload.judge({"peak": peak, "over": over}, context)
-    assert [(each.bound, each.value) for each in context.verdicts] == [("≥ 0.95", pytest.approx(0.85)), ("≤ 2400", 900)]
+    assert [(each.bound, each.value) for each in context.verdicts] == [("≥ 0.9", pytest.approx(0.85)), ("≤ 2400", 900)]
     rows = overload.tabulate({"peak": peak, "over": over}, 1.0).splitlines()
     assert rows[-1] == "| twice that rate, open loop | 62.5 | 900 | 0.62 | 2.00 | 0 |"
     assert "bound" not in overload.describe({"peak": peak, "over": over}, [])

@@ -171,8 +171,9 @@ def test_detections_may_have_attributes_of_their_own(tmp_path):
 
 
 def test_columns_that_differ_in_case_alone_are_two(tmp_path):
+    """Scoring keeps them apart by a name of another kind."""
     columns = {"LIKES": ["many"] * 400, "Source": ["camera"] * 400} | make_columns(400, 20, effect=-12)
-    tables = report(write_run(tmp_path / "run [1]*", columns), "--by", "LIKES", "--outcome", "likes")[1]
+    tables = report(write_run(tmp_path / "run [1]*", columns), "--by", "LIKES", "--outcome", "table_likes")[1]
     assert len(tables["persons"]) == 1
     likes = [like for like, error in zip(columns["likes"], columns["error"], strict=True) if error is None]
     assert float(tables["persons"][0]["mean_outcome"]) == pytest.approx(np.mean(likes))
