@@ -9,7 +9,7 @@ from typing import Any
 from contract.tasks import DEFAULT_MIN_SCORE, Task
 from export.download import check_sum, download
 from export.entry import Decoding, Framework, Model, Pixels
-from export.errors import CheckpointError, ExportError, first_line
+from export.errors import CheckpointError, ExportError, find_cause, first_line
 from export.frameworks.source import Source
 from export.kinds import Kind, check_kind, find_kind
 from export.signatures import check_file
@@ -104,5 +104,5 @@ def _explaining(model: Model) -> Iterator[None]:
     except Exception as error:  # a checkpoint may break any layer of any framework, each with its own exceptions
         remedy = f"check geometry, pixels and output of {model.name}, or replace the layer that ONNX has no words for"
         raise CheckpointError(
-            f"{model.checkpoint}: {model.framework} cannot turn it into ONNX: {first_line(error)}; {remedy}"
+            f"{model.checkpoint}: {model.framework} cannot turn it into ONNX: {first_line(find_cause(error))}; {remedy}"
         ) from error

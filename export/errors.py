@@ -8,10 +8,21 @@ ExportError
 └── TargetError       what a GPU target needs is not here
 """
 
+import re
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")  # the colours of a terminal
+
+
+def find_cause(error: BaseException) -> BaseException:
+    """The innermost error that it was raised from: exporters say last what they began with."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
 
 def first_line(error: BaseException) -> str:
     """The start of a foreign message, for a one-line error; TorchScript's begin with their traceback."""
-    lines = str(error).strip().splitlines()
+    lines = ANSI.sub("", str(error)).strip().splitlines()
     if not lines:
         return type(error).__name__
     return lines[-1 if "TorchScript interpreter" in lines[0] else 0][:300]

@@ -26,8 +26,9 @@ def chain(graph: onnx.GraphProto, first: str, steps: list[Step], prefix: str) ->
 
 
 def count_units(output: onnx.ValueInfoProto) -> int:
-    """Length of the last dimension, 0 where it varies."""
-    return output.type.tensor_type.shape.dim[-1].dim_value
+    """Numbers per picture in an output [N, units]; 0 where they vary, or it has other dimensions."""
+    dims = output.type.tensor_type.shape.dim
+    return dims[-1].dim_value if len(dims) == 2 else 0
 
 
 def finish(

@@ -60,6 +60,13 @@ WRAPPED = {
         ["from state_dict", "without the prefix model.", "1 tensor beside them left out"],
     ),
     "averaged": ({"state_dict": {**prefixed("model."), **{f"teacher.{k}": v for k, v in OTHER.items()}}}, ["model."]),
+    "two_levels": ({"checkpoint": {"model": {"state_dict": STATE}}}, ["from checkpoint.model.state_dict"]),
+    "best": ({"best_state": STATE, "epoch": 3}, ["from best_state"]),
+    "version_beside": ({"version": "1.2", **STATE}, []),
+    "average_beside": (
+        {**{f"model.{k}": v for k, v in OTHER.items()}, **prefixed("ema_model.module.")},
+        ["ema_model."],
+    ),
     "wrapped_by_their_own": ({"weights": prefixed("classifier.")}, ["without the prefix classifier."]),
 }
 
@@ -75,6 +82,13 @@ def test_state_dicts_are_unwrapped_and_it_is_told(tmp_path, name):
     assert bool(notes) == bool(told)
     for words in told:
         assert words in "; ".join(notes)
+
+
+def test_of_two_networks_that_fit_alike_none_is_chosen(tmp_path):
+    model = entry_of(tmp_path, checkpoints.torch_entry(tmp_path))
+    torch.save({**prefixed("student."), **{f"teacher.{k}": v for k, v in OTHER.items()}}, tmp_path / "colour.pt")
+    with pytest.raises(CheckpointError, match=r"weights under \w+\. and under \w+\. alike; save those that are meant"):
+        load_module(model, trust=False)
 
 
 def test_what_does_not_fit_is_told_with_what_was_unwrapped(tmp_path):
@@ -176,6 +190,10 @@ MODULES = {
     "broken_line": "raise RuntimeError('no licence')\n",
     "two_builds": "raise RuntimeError('operator torchvision::nms does not exist')\n",
     "hungry": "def create(classes):\n    return None\n",
+    "parsing": "import argparse\nargparse.ArgumentParser().add_argument('data')\nraise SystemExit(2)\n",
+    "leaving": "def create():\n    raise SystemExit('no licence')\n",
+    "empty": "def create():\n    return {}\n",
+    "bare": "import torch\ncreate = lambda: torch.nn.Linear\n",
 }
 
 
@@ -188,6 +206,10 @@ MODULES = {
         ("broken_line:create", "importing broken_line fails: RuntimeError: no licence; mend"),
         ("two_builds:create", "torch and torchvision are of different builds (CPU and CUDA); install both"),
         ("hungry:create", "hungry:create: fails when it is called: TypeError"),
+        ("parsing:create", 'importing parsing ends the program (2); put what it runs under if __name__ == "__main__"'),
+        ("leaving:create", "leaving:create: fails when it is called: SystemExit: no licence; a factory takes"),
+        ("empty:create", "empty:create: gives an object of dict; a factory gives the network, a torch.nn.Module"),
+        ("bare:create", "bare:create: gives the class Linear; a factory gives the network"),
         ("hungry:other", "module hungry has no other; correct factory"),
     ],
 )  # fmt: skip
@@ -210,8 +232,11 @@ class Cuda(torch.nn.Module):
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        (lambda: torch.jit.script(Cuda()), "CUDA.*it was traced for a GPU, which is written into it"),
-        (lambda: torch.jit.script(NETWORK.half()), "Half.*it is in half precision; save it again after .float"),
+        (lambda: torch.jit.script(Cuda()), "CUDA.*a GPU is written into it, by .cuda.. or a trace"),
+        (
+            lambda: torch.jit.script(NETWORK.half()),
+            "Half.*it computes in another type than float32; save it again after .float",
+        ),
     ],
 )
 def test_the_cause_of_torchscript_is_told(tmp_path, script, words):
@@ -220,6 +245,50 @@ def test_the_cause_of_torchscript_is_told(tmp_path, script, words):
     text = checkpoints.without_factory(checkpoints.torch_entry(tmp_path), "colour", "script.pt")
     with pytest.raises(CheckpointError, match=words):
         load_source(entry_of(tmp_path, text))
+
+
+class Rowwise(checkpoints.TinyClassifier):
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return super().forward(pixels).view(1, 3)
+
+
+class Doubled(checkpoints.TinyClassifier):
+    def __init__(self) -> None:
+        super().__init__()
+        self.double()
+
+
+class Two(checkpoints.TinyClassifier):
+    def forward(self, pixels: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return super().forward(pixels) + other
+
+
+class Decomposing(checkpoints.TinyClassifier):
+    """ONNX has no word for singular values."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return super().forward(pixels) + torch.linalg.svdvals(pixels[:, 0])[:, :3]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Rowwise", "runs with a batch of 1 only, which is written or was traced into it"),
+        ("Two", "required positional argument: 'other'; it takes pixels and nothing else"),
+        ("Decomposing", "cannot turn it into ONNX: No ONNX function found for .*svd"),
+    ],
+)
+def test_modules_that_cannot_be_served_say_why(tmp_path, name, words):
+    text = checkpoints.torch_entry(tmp_path).replace("tests.checkpoints:TinyClassifier", f"{__name__}:{name}")
+    with pytest.raises(CheckpointError, match=words) as refusal:
+        load_source(entry_of(tmp_path, text))
+    assert "\x1b" not in str(refusal.value)
+
+
+def test_a_network_in_double_precision_is_served_in_single(tmp_path):
+    text = checkpoints.torch_entry(tmp_path).replace("tests.checkpoints:TinyClassifier", f"{__name__}:Doubled")
+    assert load_source(entry_of(tmp_path, text)).predict(np.zeros((1, 3, 16, 16), np.float32))[0].dtype == np.float32
 
 
 def write_onnx(path, batch=None, kind=TensorProto.FLOAT, heads=("smile",)):
@@ -410,4 +479,33 @@ def test_values_that_are_no_probabilities_are_told_what_makes_them_some(tmp_path
     entry = entry.replace('"red", "green", "blue"', '"no", "yes"').replace('activation = "softmax"\n', "")
     checkpoints.write_manifest(tmp_path, entry)
     assert run(tmp_path) == 2
-    assert f'no probabilities; if they are logits, write activation = "{activation}"' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert re.search(rf'no probabilit.*; if \w+ \w+ a? ?logits?, write activation = "{activation}"', said)
+
+
+def one_unit(folder, *layers, activation=""):
+    """An entry of two labels for a network of one unit with these layers behind it."""
+    network = checkpoints.seeded(lambda: torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 1), *layers))
+    torch.jit.script(network).save(folder / "script.pt")
+    entry = checkpoints.without_factory(checkpoints.torch_entry(folder), "script", "script.pt")
+    return entry_of(
+        folder,
+        entry.replace('"red", "green", "blue"', '"no", "yes"').replace('activation = "softmax"\n', activation),
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("layer", [torch.nn.ReLU(), torch.nn.Tanh(), torch.nn.Hardtanh(0.0, 1.0)], ids=str)
+def test_one_unit_that_is_no_probability_is_refused_whatever_the_pictures_give(tmp_path, layer):
+    with pytest.raises(
+        CheckpointError, match='one value need be no probability; if it is a logit, write activation = "s'
+    ):
+        load_source(one_unit(tmp_path, layer))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_softmax_over_one_unit_is_refused_also_where_the_entry_asks_for_it(tmp_path):
+    with pytest.raises(CheckpointError, match='softmax is 1 for every picture; write activation = "sigmoid"'):
+        load_source(one_unit(tmp_path, activation='activation = "softmax"\n'))
+    load_source(one_unit(tmp_path, activation='activation = "sigmoid"\n'))
+    load_source(one_unit(tmp_path, torch.nn.Sigmoid()))

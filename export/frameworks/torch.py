@@ -28,10 +28,12 @@ HARMLESS: list[Any] = [
     *(type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "?")),
     *((SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
 ]
-# By a word of what torch says when a network does not run.
+NUMBERS = "it computes in another type than float32; save it again after .float(), and without .half() in its code"
+# By a word of what torch says when a network does not run, in small letters.
 REMEDIES = {
-    "CUDA": "it was traced for a GPU, which is written into it; trace it again on the CPU",
-    "Half": "it is in half precision; save it again after .float()",
+    "cuda": "a GPU is written into it, by .cuda() or a trace on one; make it on the CPU",
+    **dict.fromkeys(("half", "double", "bfloat16"), NUMBERS),
+    "positional argument": "it takes pixels and nothing else; a factory may wrap it and give the rest",
 }
 REMEDY = "copy it again, or save it anew with torch.save"
 
@@ -63,7 +65,13 @@ def _try(model: Model, network: Callable, pixels: torch.Tensor) -> Any:
         with quiet(), torch.no_grad():
             return network(pixels)
     except Exception as error:  # any layer, each with its own exceptions
-        remedy = next((remedy for word, remedy in REMEDIES.items() if word in first_line(error)), None)
+        if len(pixels) > 1 and runs(network, pixels[:1]):
+            raise CheckpointError(
+                f"{model.checkpoint}: runs with a batch of 1 only, which is written or was traced into it "
+                f"({first_line(error)}); take x.shape[0] for the batch, without int() around it"
+            ) from error
+        said = first_line(error).lower()
+        remedy = next((remedy for word, remedy in REMEDIES.items() if word in said), None)
         raise CheckpointError(
             f"{model.checkpoint}: torch cannot run it on {model.geometry.width}x{model.geometry.height} pixels in "
             f"{model.pixels.channels}: {first_line(error)}; "
@@ -98,15 +106,7 @@ def read_script(model: Model) -> torch.jit.ScriptModule:
 def load_script(model: Model) -> Source:
     script = read_script(model)
     pixels = torch.rand(_shape(model, 2))
-    try:
-        outputs = _try(model, script, pixels)
-    except CheckpointError as error:
-        if runs(script, pixels[:1]):
-            raise CheckpointError(
-                f"{model.checkpoint}: runs with a batch of 1 only, which was traced into it "
-                f"({first_line(error.__cause__ or error)}); trace it again without int() around x.shape[0]"
-            ) from error
-        raise
+    outputs = _try(model, script, pixels)
     network = torch.jit.trace(Flat(script), pixels) if isinstance(outputs, dict) else script
     graph = script_to_onnx(network, pixels, name_outputs(outputs))
     return Source(graph, Layout.NCHW, lambda batch: run(script, batch))
@@ -117,7 +117,7 @@ def runs(network: Callable, pixels: torch.Tensor) -> bool:
     try:
         with quiet(), torch.no_grad():
             network(pixels)
-    except (RuntimeError, ValueError, AssertionError):  # torch's own, and what modules check by themselves
+    except Exception:  # torch's own, and what modules check by themselves
         return False
     return True
 
@@ -161,13 +161,13 @@ def load_module(model: Model, trust: bool) -> tuple[torch.nn.Module, list[str]]:
 def fill(network: torch.nn.Module, loaded: Any, model: Model, notes: list[str]) -> torch.nn.Module:
     """The network with the checkpoint's weights; tells in `notes` what was taken off their names."""
     state = loaded
-    if isinstance(loaded, dict):
-        state, prefix, others = strip(loaded, network.state_dict())
-        notes += [f"names without the prefix {prefix}"] if prefix else []
-        notes += [f"{count_nouns(others, 'tensor')} beside them left out"] if others else []
     try:
+        if isinstance(loaded, dict):
+            state, prefix, others = strip(loaded, network.state_dict())
+            notes += [f"names without the prefix {prefix}"] if prefix else []
+            notes += [f"{count_nouns(others, 'tensor')} beside them left out"] if others else []
         network.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError) as error:
+    except (RuntimeError, TypeError, AttributeError, ValueError) as error:
         cause = " ".join(str(error).split())[:300]
         found = f" ({', '.join(notes)})" if notes else ""
         raise CheckpointError(
@@ -212,22 +212,35 @@ def build(model: Model) -> torch.nn.Module:
     if factory is None:
         raise CheckpointError(f"{model.checkpoint}: module {module} has no {function}; correct factory")
     try:
-        return factory()
-    except Exception as error:  # anybody's code
+        with quiet():
+            network = factory()
+    except (Exception, SystemExit) as error:  # anybody's code
         raise CheckpointError(
             f"{model.factory}: fails when it is called: {type(error).__name__}: {first_line(error)}; a factory takes "
             "no arguments and gives the network"
         ) from error
+    if not isinstance(network, torch.nn.Module):
+        what = (
+            f"the class {network.__name__}" if isinstance(network, type) else f"an object of {type(network).__name__}"
+        )
+        raise CheckpointError(f"{model.factory}: gives {what}; a factory gives the network, a torch.nn.Module")
+    return network.float()
 
 
 def _import(module: str, model: Model) -> Any:
     try:
-        return import_module(module)
+        with quiet():
+            return import_module(module)
     except ModuleNotFoundError as error:
         own = error.name and f"{module}.".startswith(f"{error.name}.")
         remedy = "put it on the import path" if own else "install it"
         raise CheckpointError(
             f"{model.checkpoint}: cannot import {error.name}, which factory {model.factory} needs; {remedy}"
+        ) from error
+    except SystemExit as error:  # a training script that parses its arguments, say
+        raise CheckpointError(
+            f"{model.checkpoint}: factory {model.factory}: importing {module} ends the program ({first_line(error)}); "
+            'put what it runs under if __name__ == "__main__"'
         ) from error
     except Exception as error:  # anybody's code
         remedy = "mend the module"

@@ -28,6 +28,8 @@ PAIR: list[Step] = [
     ("Add", [("pair_bias", np.array([1, 0], dtype=np.float32))], {}),
 ]
 ACTIVATED = {"Softmax", "Sigmoid", "HardSigmoid"}
+# What a probability of one unit may be made by: 1 / (1 + exp(-x)) too, and one of two units behind a softmax.
+ONE_PROBABILITY = {*ACTIVATED, "Div", "Reciprocal"}
 LINEAR = {"Gemm", "MatMul", "Conv", "LogSoftmax"}
 SUM_TOLERANCE = 0.01  # of the probabilities of a picture; half precision is coarse
 
@@ -46,16 +48,25 @@ def prepare(model: Model, source: Source) -> Source:
     source = choose_output(model, source)
     graph = source.network.graph
     (served,) = graph.output
-    last = last_operators(graph, served.name)
+    last, is_one = last_operators(graph, served.name), count_units(served) == 1
     file = f"{model.checkpoint}: {model.name} ends in {last[0] or 'nothing'}"
-    if last[0] == "Softmax" and count_units(served) == 1:
+    if last[0] == "Softmax" and is_one:
         raise CheckpointError(f"{file} over one unit, which is 1 for every picture; train it with a sigmoid")
+    if model.activation is Activation.SOFTMAX and is_one:
+        raise CheckpointError(
+            f'{file} with one unit, over which a softmax is 1 for every picture; write activation = "sigmoid"'
+        )
     if last[0] in ACTIVATED and (model.activation is not Activation.NONE or last[1] in ACTIVATED):
         raise CheckpointError(f"{file}, and would be activated twice; leave activation out, or train it with one")
     if last[0] in LINEAR and model.activation is Activation.NONE:
-        wanted = "sigmoid" if count_units(served) == 1 else "softmax"
+        wanted = "sigmoid" if is_one else "softmax"
         raise CheckpointError(
             f'{file}, whose values are no probabilities; write activation = "{wanted}" if they are logits. A '
+            "regression cannot be served as classification"
+        )
+    if is_one and model.activation is Activation.NONE and not ONE_PROBABILITY.intersection(last):
+        raise CheckpointError(
+            f'{file}, whose one value need be no probability; if it is a logit, write activation = "sigmoid". A '
             "regression cannot be served as classification"
         )
     return source
