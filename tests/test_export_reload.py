@@ -74,7 +74,8 @@ def checkout(tmp_path):
 
 
 def make_reload(folder):
-    done = subprocess.run(["make", "reload"], cwd=folder, capture_output=True, text=True, timeout=30, check=False)
+    command = ["make", "--no-print-directory", "reload"]  # `make test` would have it say where it works
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
