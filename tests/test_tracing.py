@@ -108,7 +108,7 @@ def test_one_trace_goes_from_the_upload_to_every_step(collector, sample_photo):
             photo = sample_photo + bytes([number])
             assert httpx.post(address, files={"file": photo}, headers=headers).status_code == 200
             spans = collector.wait_for(STEPS)
-            if STEPS <= {span.name for span in spans}:
+            if {span.name for span in spans} >= STEPS:
                 break
     by_id = {span.span_id: span for span in spans}
     assert {span.name for span in spans} >= STEPS
