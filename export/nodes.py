@@ -49,7 +49,7 @@ PASSING = {"Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}
 
 def last_operators(graph: onnx.GraphProto, output: str, count: int = 2) -> list[str]:
     """The operators that make an output, the last one first; empty texts where there are none."""
-    makers = {name: node for node in graph.node for name in node.output}
+    makers = {name: node for node in graph.node if node.op_type != "Constant" for name in node.output}
     found: list[str] = []
     while len(found) < count and (node := makers.get(output)):
         is_bias = node.op_type == "Add" and any(

@@ -483,6 +483,16 @@ def test_values_that_are_no_probabilities_are_told_what_makes_them_some(tmp_path
     assert re.search(rf'no probabilit.*; if \w+ \w+ a? ?logits?, write activation = "{activation}"', said)
 
 
+class Scaled(torch.nn.Module):
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return (values / 4).clamp(0.0, 1.0)
+
+
+class WrittenOut(torch.nn.Module):
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return 1 / (1 + torch.exp(-values))
+
+
 def one_unit(folder, *layers, activation=""):
     """An entry of two labels for a network of one unit with these layers behind it."""
     network = checkpoints.seeded(lambda: torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 1), *layers))
@@ -495,7 +505,7 @@ def one_unit(folder, *layers, activation=""):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("layer", [torch.nn.ReLU(), torch.nn.Tanh(), torch.nn.Hardtanh(0.0, 1.0)], ids=str)
+@pytest.mark.parametrize("layer", [torch.nn.ReLU(), torch.nn.Tanh(), torch.nn.Hardtanh(0.0, 1.0), Scaled()], ids=str)
 def test_one_unit_that_is_no_probability_is_refused_whatever_the_pictures_give(tmp_path, layer):
     with pytest.raises(
         CheckpointError, match='one value need be no probability; if it is a logit, write activation = "s'
@@ -509,3 +519,4 @@ def test_a_softmax_over_one_unit_is_refused_also_where_the_entry_asks_for_it(tmp
         load_source(one_unit(tmp_path, activation='activation = "softmax"\n'))
     load_source(one_unit(tmp_path, activation='activation = "sigmoid"\n'))
     load_source(one_unit(tmp_path, torch.nn.Sigmoid()))
+    load_source(one_unit(tmp_path, WrittenOut()))

@@ -28,8 +28,7 @@ PAIR: list[Step] = [
     ("Add", [("pair_bias", np.array([1, 0], dtype=np.float32))], {}),
 ]
 ACTIVATED = {"Softmax", "Sigmoid", "HardSigmoid"}
-# What a probability of one unit may be made by: 1 / (1 + exp(-x)) too, and one of two units behind a softmax.
-ONE_PROBABILITY = {*ACTIVATED, "Div", "Reciprocal"}
+QUOTIENTS = {"Div", "Reciprocal"}  # which are a sigmoid written out where an Exp is behind them
 LINEAR = {"Gemm", "MatMul", "Conv", "LogSoftmax"}
 SUM_TOLERANCE = 0.01  # of the probabilities of a picture; half precision is coarse
 
@@ -64,12 +63,18 @@ def prepare(model: Model, source: Source) -> Source:
             f'{file}, whose values are no probabilities; write activation = "{wanted}" if they are logits. A '
             "regression cannot be served as classification"
         )
-    if is_one and model.activation is Activation.NONE and not ONE_PROBABILITY.intersection(last):
+    if is_one and model.activation is Activation.NONE and not _is_probability(graph, served.name):
         raise CheckpointError(
             f'{file}, whose one value need be no probability; if it is a logit, write activation = "sigmoid". A '
             "regression cannot be served as classification"
         )
     return source
+
+
+def _is_probability(graph: onnx.GraphProto, output: str) -> bool:
+    """Whether one unit is made by a sigmoid, also as 1 / (1 + exp(-x)), or is one of two behind a softmax."""
+    last = last_operators(graph, output, 4)
+    return bool(ACTIVATED.intersection(last[:2])) or (last[0] in QUOTIENTS and "Exp" in last)
 
 
 def finish(graph: onnx.GraphProto, model: Model) -> None:
