@@ -1,6 +1,5 @@
 """A child process with its log, of which the notable lines are printed and the last ones kept."""
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -18,8 +17,8 @@ from serving.triton_log import find_load_failures
 LOG_LINES_KEPT = 15
 NOTICED_WITHIN = 2.0  # seconds in which a process takes note of a child that ended
 KILL_AFTER = 2.0  # seconds over the time that the process has been told to end in
-PR_SET_PDEATHSIG = 1
-LIBC = ctypes.CDLL(None)
+# -I and -S: nothing of the child's environment and no package plays a part.
+FOLLOW_PARENT = (sys.executable, "-I", "-S", str(Path(__file__).with_name("follow_parent.py")))
 
 
 class Child:
@@ -41,7 +40,7 @@ class Child:
         self._is_notable = is_notable
         self._verbose = verbose
         self._process = subprocess.Popen(
-            command,
+            [*FOLLOW_PARENT, str(os.getpid()), *command],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -50,7 +49,6 @@ class Child:
             errors="replace",
             start_new_session=True,
             pass_fds=files,
-            preexec_fn=end_with_parent,
         )
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
@@ -113,11 +111,6 @@ class Child:
                 self._notable.append(line)
             if notable or self._verbose:
                 print(line, file=sys.stderr, flush=True)
-
-
-def end_with_parent() -> None:
-    """Have the kernel end the new process when the supervisor is killed without a chance to stop it."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def kill_group(leader: int) -> None:

@@ -1,5 +1,7 @@
 """Calls of the ensemble for tests, through the contract."""
 
+import time
+
 import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2 as messages
@@ -42,10 +44,19 @@ class Analyzer:
 
     def count_inferences(self) -> dict[str, int]:
         """Photos that each model has answered so far."""
-        statistics = self.stub.ModelStatistics(messages.ModelStatisticsRequest()).model_stats
-        return {model.name: model.inference_count for model in statistics}
+        return {model.name: model.inference_count for model in self._statistics()}
 
     def count_requests(self) -> int:
         """Requests that the ensemble has answered so far."""
-        request = messages.ModelStatisticsRequest(name=ENSEMBLE)
-        return self.stub.ModelStatistics(request).model_stats[0].inference_stats.success.count
+        return next(model.inference_stats.success.count for model in self._statistics() if model.name == ENSEMBLE)
+
+    def _statistics(self) -> list[messages.ModelStatistics]:
+        """Triton's, once they stand still: it counts a request a moment after it has answered."""
+        now, before = self._read_statistics(), None
+        while now != before:
+            time.sleep(0.2)
+            now, before = self._read_statistics(), now
+        return now
+
+    def _read_statistics(self) -> list[messages.ModelStatistics]:
+        return list(self.stub.ModelStatistics(messages.ModelStatisticsRequest()).model_stats)
