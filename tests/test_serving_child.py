@@ -34,7 +34,9 @@ def test_command_that_is_not_there_is_named():
 
 
 def test_signals_that_python_ignores_are_the_commands_own():
-    child = Child("it", ["/bin/cat", "/proc/self/status"], dict(os.environ), lambda line: "SigIgn" in line, verbose=False)
+    child = Child(
+        "it", ["/bin/cat", "/proc/self/status"], dict(os.environ), lambda line: "SigIgn" in line, verbose=False
+    )
     child._process.wait()
     child._reader.join()
     (line,) = child._notable
