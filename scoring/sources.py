@@ -16,7 +16,7 @@ from scoring.batches import Rows, gather
 from scoring.errors import UsageError
 from scoring.photos import Photo, WholeFile
 from scoring.storage import HIDDEN, find_type, walk
-from scoring.tables import TABLES, Table
+from scoring.tables import TABLES, Table, unify
 from scoring.tars import list_tar
 
 TAR = ".tar"
@@ -43,16 +43,13 @@ class Sources:
         Raises:
             UsageError: there is no such source, a table cannot be read, or two tables disagree about a column.
         """
-        schemas = [pa.schema([])]
+        carried = pa.schema([])
         for name in self.names:
             if next(find_paths(name, Counter()), None) is None:
                 raise UsageError(f"{name} holds no photo; {ACCEPTED}")
             if is_table(name):
-                schemas += [Table(path, self.column).schema for path in find_paths(name, Counter())]
-        try:
-            carried = pa.unify_schemas(schemas, promote_options="permissive")
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise UsageError(f"the tables have a column of two types: {error}") from None
+                for path in find_paths(name, Counter()):
+                    carried = unify(carried, Table(path, self.column))
         if next(self.rows(carried), None) is None:
             why = "there is a header, but no row" if all(map(is_table, self.names)) else "there is no photo in it"
             raise UsageError(f"{', '.join(self.names)}: {why}{self.describe_left_out()}")

@@ -43,7 +43,7 @@ class Table:
         Raises:
             UsageError: the table cannot be read, or no column holds photos.
         """
-        own = [free_length(field) for field in self.full_schema if field.name != self.photo.name]
+        own = [loosen(field) for field in self.full_schema if field.name != self.photo.name]
         return pa.schema([*own, *((name, pa.string()) for name in self.partition)])
 
     @cached_property
@@ -184,11 +184,23 @@ class Table:
         return Photo(location, WholeFile(location))
 
 
-def free_length(field: pa.Field) -> pa.Field:
-    """Lists of a fixed size as lists of any: in those Parquet's writer takes no null, which other tables may bring."""
-    if not types.is_fixed_size_list(field.type):
-        return field
-    return field.with_type(pa.list_(field.type.value_type))
+def unify(carried: pa.Schema, table: Table) -> pa.Schema:
+    """The columns of other tables and of this one."""
+    try:
+        return pa.unify_schemas([carried, table.schema], promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UsageError(
+            f"{table.path} has a column of another type than the tables before it: {error}; "
+            "write it with their type, or score it in a run of its own"
+        ) from None
+
+
+def loosen(field: pa.Field) -> pa.Field:
+    """A type that tables can share: lists of any size, as Parquet's writer takes no null in those of a fixed one; and a
+    dictionary's values, as one table may have text where another has pandas' categories."""
+    if types.is_fixed_size_list(field.type):
+        return field.with_type(pa.list_(field.type.value_type))
+    return field.with_type(field.type.value_type) if types.is_dictionary(field.type) else field
 
 
 def is_photo_type(kind: pa.DataType) -> bool:

@@ -230,8 +230,14 @@ def test_tables_of_other_kinds_of_one_column(tmp_path):
         parquet.write_table(table, tmp_path / f"{number}.parquet")
     assert read(tmp_path / "*.parquet")[2].schema.field("likes").type == pa.int64()
     parquet.write_table(pa.table({"path": ["a.jpg"], "likes": ["many"]}), tmp_path / "4.parquet")
-    with pytest.raises(UsageError, match=r"a column of two types: .*likes"):
+    with pytest.raises(UsageError, match=r"/4\.parquet has a column of another type .*likes"):
         read(tmp_path / "*.parquet")
+
+
+def test_categories_of_one_table_are_text_in_another(tmp_path):
+    for number, values in enumerate((pa.array(["day"]), pa.array(["night"]).dictionary_encode(), pa.nulls(1))):
+        parquet.write_table(pa.table({"path": ["a.jpg"], "time": values}), tmp_path / f"{number}.parquet")
+    assert read(tmp_path / "*.parquet")[2]["time"].to_pylist() == ["day", "night", None]
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}", "file:{}", "file://localhost{}"])
