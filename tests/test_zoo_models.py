@@ -8,11 +8,12 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 
 from zoo import CHECKPOINTS
 from zoo.caption.beam import search
 from zoo.caption.network import CaptionNetwork
-from zoo.caption.train import Course
+from zoo.caption.train import END_COSTS, VIEWS, Course, cut
 from zoo.caption.vocabulary import END, START, create_vocabulary
 from zoo.embedding import create_network as create_embedding
 from zoo.faces.augmentation import augment
@@ -95,13 +96,25 @@ def test_caption_writes_the_same_at_once_and_word_by_word():
     torch.manual_seed(0)
     vocabulary = create_vocabulary([["a", "dog", "runs"]], least=1)
     network = CaptionNetwork(vocabulary).eval()
-    state = network.begin(torch.rand(2, 1280, 7, 7))
+    features = torch.rand(2, 1280, 7, 7)
     tokens = torch.tensor([[1, 4, 5], [1, 6, 4]])
     with torch.inference_mode():
-        at_once, *_ = network.write(tokens, *state)
+        at_once, *_ = network.write(tokens, *network.begin(features))
+        state = network.begin_writing(features)
         for position in range(3):
             logits, *state = network.step(tokens[:, position], *state)
-            torch.testing.assert_close(logits, at_once[:, position] + network.never)
+            written = torch.zeros(2, len(vocabulary)).scatter(1, tokens[:, : position + 1], 1.0)
+            torch.testing.assert_close(logits, at_once[:, position] + network.never + written * network.once)
+
+
+def test_captions_say_a_dog_once_and_articles_again():
+    vocabulary = create_vocabulary([["a", "dog", "runs"]], least=1)
+    network = CaptionNetwork(vocabulary).eval()
+    for word, most in (("a", 6), ("dog", 1)):
+        with torch.no_grad():
+            network.bias.zero_()[vocabulary.index(word)] = 100.0
+        (tokens,) = search(network, torch.rand(1, 1280, 7, 7), 1, 2, width=2, length=6).tolist()
+        assert tokens.count(vocabulary.index(word)) == most
 
 
 def test_caption_checkpoint_needs_no_encoder():
@@ -124,21 +137,39 @@ def test_beam_search_ends_with_end_tokens():
     assert not torch.isin(tokens, torch.tensor([0, start, 3])).any()
 
 
-@pytest.mark.parametrize("lesson", ["learn", "reward"])
-def test_a_step_of_training_changes_the_decoder(lesson):
+@pytest.fixture
+def course() -> Course:
     torch.manual_seed(0)
     captions = {"a.jpg": [["a", "dog", "runs"], ["a", "dog"]], "b.jpg": [["a", "man", "runs"], ["a", "man", "jumps"]]}
     vocabulary = create_vocabulary((words for known in captions.values() for words in known), least=1)
-    maps = {photo: torch.rand(2, 160, 7, 7).half() for photo in captions}
+    maps = {photo: torch.rand(VIEWS, 160, 7, 7).half() for photo in captions}
     network = CaptionNetwork(vocabulary)
     network.encoder.eval()
-    course = Course(network, vocabulary, maps, captions)
+    return Course(network, vocabulary, maps, captions)
+
+
+@pytest.mark.parametrize("lesson", ["learn", "reward"])
+def test_a_step_of_training_changes_the_decoder(course, lesson):
     course.set_rates(epochs=1.5)
-    before = network.word.weight.detach().clone()
-    (value,) = getattr(course, lesson)(list(captions)).values()
+    before = course.network.word.weight.detach().clone()
+    (value,) = getattr(course, lesson)(list(course.captions)).values()
     assert np.isfinite(value)
-    assert not torch.equal(network.word.weight, before)
-    assert 0 <= course.validate(list(captions))["BLEU-4"] <= 1
+    assert not torch.equal(course.network.word.weight, before)
+    assert 0 <= course.validate(list(course.captions))["BLEU-4"] <= 1
+
+
+def test_the_end_of_a_sentence_costs_what_scores_best(course, monkeypatch):
+    bias, end = course.average.module.bias, course.ids[END]
+    before = bias[end].item()
+    monkeypatch.setattr(course, "validate", lambda photos: {"CIDEr": -abs(before - bias[end].item() - END_COSTS[2])})
+    course.make_end_dear([])
+    assert bias[end].item() == pytest.approx(before - END_COSTS[2])
+
+
+def test_cut_photos_keep_most_of_each_side():
+    sizes = [cut(Image.new("RGB", (200, 100))).size for _ in range(100)]
+    assert all(150 <= width <= 200 and 75 <= height <= 100 for width, height in sizes)
+    assert len(set(sizes)) > 10
 
 
 def test_vocabulary_has_the_commonest_words_first():

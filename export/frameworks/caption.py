@@ -127,7 +127,8 @@ class Step(torch.nn.Module):
     def forward(self, position: torch.Tensor, tokens: torch.Tensor, scores: torch.Tensor, finished: torch.Tensor,
                 sequences: torch.Tensor, state: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:  # fmt: skip
         width = self.search.width
-        logits, *following = self.network.step(tokens.flatten(), *(tensor.flatten(0, 1) for tensor in state))
+        given = [tensor.flatten(0, 1) for tensor in state]
+        logits, *following = self.network.step(tokens.flatten(), *given)
         steps = torch.log_softmax(logits, dim=-1).unflatten(0, (-1, width))
         vocabulary = steps.shape[-1]
         only_end = torch.where(torch.arange(vocabulary) == self.search.end, 0.0, IMPOSSIBLE)
@@ -138,7 +139,11 @@ class Step(torch.nn.Module):
             torch.arange(self.search.length) == position, tokens.unsqueeze(-1), pick(sequences, beam)
         )
         finished = finished.gather(1, beam) | (tokens == self.search.end)
-        survivors = [pick(tensor.unflatten(0, (-1, width)), beam) for tensor in following]
+        # What a step hands on as it is, such as the picture's features, is the same for all beams.
+        survivors = [
+            own if after is before else pick(after.unflatten(0, (-1, width)), beam)
+            for own, before, after in zip(state, given, following, strict=True)
+        ]
         return torch.logical_not(finished.all()), tokens, scores, finished, sequences, *survivors
 
 

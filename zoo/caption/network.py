@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from zoo import CHECKPOINTS
-from zoo.caption.vocabulary import PAD, START, UNKNOWN, read_vocabulary
+from zoo.caption.vocabulary import END, PAD, START, UNKNOWN, read_vocabulary
 from zoo.mobilenet import create_features
 
 CHANNELS, EMBEDDING, HIDDEN, VISUAL, HEADS = 1280, 192, 256, 192, 4
 DROPOUT = 0.3
+# Captions say other words once: what a network repeats is "a man on a bike is riding a bike".
+MAY_REPEAT = "a an and are as at by for from her his in is it of on one other over s the their to two up while with"
 IMPOSSIBLE = -1e4  # logit of what is never written; finite in half precision too
 
 
@@ -42,6 +44,8 @@ class CaptionNetwork(nn.Module):
         nn.init.normal_(self.embed.weight, std=0.1)
         never = torch.tensor([token in (PAD, START, UNKNOWN) for token in vocabulary]) * IMPOSSIBLE
         self.register_buffer("never", never, persistent=False)
+        once = torch.tensor([token not in (*MAY_REPEAT.split(), END) for token in vocabulary]) * IMPOSSIBLE
+        self.register_buffer("once", once, persistent=False)
 
     def load_state_dict(self, state: Any, *arguments: Any, **options: Any) -> Any:
         """The checkpoint holds the decoder; encoder weights that it lacks stay as they are."""
@@ -49,8 +53,13 @@ class CaptionNetwork(nn.Module):
         return super().load_state_dict(encoder | dict(state), *arguments, **options)
 
     def encode(self, images: Tensor) -> tuple[Tensor, ...]:
-        """RGB FP32 [N,3,224,224], normalised as ImageNet's, to the state: h, c, pooled, keys, values."""
-        return self.begin(self.encoder(images))
+        """RGB FP32 [N,3,224,224], normalised as ImageNet's, to the state: h, c, written, pooled, keys, values."""
+        return self.begin_writing(self.encoder(images))
+
+    def begin_writing(self, features: Tensor) -> tuple[Tensor, ...]:
+        """The encoder's map to the state of `step`."""
+        h, c, *picture = self.begin(features)
+        return h, c, h.new_zeros(features.shape[0], self.bias.shape[0]), *picture
 
     def begin(self, features: Tensor) -> tuple[Tensor, ...]:
         """The encoder's map [N,1280,H,W] to h, c [N,HIDDEN], pooled [N,VISUAL], keys and values [N,H*W,VISUAL]."""
@@ -61,11 +70,12 @@ class CaptionNetwork(nn.Module):
         return h, c, pooled, self.keys(places), values
 
     def step(
-        self, tokens: Tensor, h: Tensor, c: Tensor, pooled: Tensor, keys: Tensor, values: Tensor
+        self, tokens: Tensor, h: Tensor, c: Tensor, written: Tensor, pooled: Tensor, keys: Tensor, values: Tensor
     ) -> tuple[Tensor, ...]:
-        """One word on: tokens INT64 [N] and the state to logits [N,V] and the next state."""
+        """One word on: tokens INT64 [N] and the state to logits [N,V] and the next state. `written` FP32 [N,V] is 0 or 1."""
         logits, h, c = self.write(tokens[:, None], h, c, pooled, keys, values)
-        return logits[:, 0] + self.never, h, c, pooled, keys, values
+        written = written.scatter(1, tokens[:, None], 1.0)
+        return logits[:, 0] + self.never + written * self.once, h, c, written, pooled, keys, values
 
     def write(
         self, tokens: Tensor, h: Tensor, c: Tensor, pooled: Tensor, keys: Tensor, values: Tensor

@@ -2,17 +2,19 @@
 
 First the decoder and the encoder's last blocks learn the captions word by word. Then the decoder's own sentences are
 rewarded by their CIDEr-D (self-critical training, Rennie et al. 2017, arXiv:1612.00563; the baseline is the mean of the
-photo's other samples, Luo 2020, arXiv:2003.09971). The checkpoint is an exponential moving average of the weights.
+photo's other samples, Luo 2020, arXiv:2003.09971). The checkpoint is an exponential moving average of the weights after
+the epoch that scored best on photos of its own; these choose, too, what the end of a sentence costs.
 """
 
 import argparse
+import copy
 import math
 import random
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -31,11 +33,15 @@ FROZEN = 15  # layers of the encoder that stay as they are; what they give is co
 LEAST = 8  # times that a word must occur in the training captions
 LONGEST = 16  # words of a caption that is learned; longer ones are few, and slow
 LENGTH = 20  # tokens of a sentence that is sampled, its end included
-EPOCHS, REWARDED_EPOCHS = 6, 1
+EPOCHS, REWARDED_EPOCHS = 10, 6
+VIEWS = 6  # of a photo: itself, and random parts of it
+LEAST_PART = 0.75  # of a photo's sides
 BATCH = 40  # photos, each with all its captions
 SAMPLES = 5  # sentences per photo that are rewarded
-RATE, ENCODER_RATE, REWARDED_RATE = 3e-3, 1e-4, 1e-4
+RATE, ENCODER_RATE, REWARDED_RATE = 3e-3, 1e-4, 5e-5
 SMOOTHING = 0.1
+TEMPERATURE = 0.5  # of sentences that are rewarded: smoothed labels leave a tenth to words that nobody would write
+END_COSTS = (0.0, 0.3, 0.6, 0.9, 1.2)  # taken from the logit of the end: sums of log-probabilities favour the short
 AVERAGE = 0.98
 
 
@@ -58,7 +64,7 @@ def main() -> None:
     maps = read_maps(network, arguments.data / "photos", photos, arguments.maps)
     course = Course(network, vocabulary, maps, captions)
 
-    best = 0.0
+    best, chosen = 0.0, network.state_dict()
     for epoch in range(EPOCHS + REWARDED_EPOCHS):
         rewarded = epoch >= EPOCHS
         network.train()
@@ -70,25 +76,36 @@ def main() -> None:
             step = course.reward if rewarded else course.learn
             progress.set_postfix(step(training[first : first + BATCH]), refresh=False)
         scores = course.validate(validation)
-        tqdm.write(f"epoch {epoch + 1}: " + ", ".join(f"{name} {score:.3f}" for name, score in scores.items()))
-        if scores["CIDEr"] + scores["BLEU-4"] > best:
-            best = scores["CIDEr"] + scores["BLEU-4"]
-            save(course.average.module, vocabulary)
+        tqdm.write(f"epoch {epoch + 1}: {describe(scores)}")
+        if sum(scores.values()) > best:
+            best, chosen = sum(scores.values()), copy.deepcopy(course.average.module.state_dict())
+    course.average.module.load_state_dict(chosen)
+    course.make_end_dear(validation)
+    save(course.average.module, vocabulary)
 
 
 def read_maps(network: CaptionNetwork, folder: Path, photos: list[str], kept: Path | None) -> dict[str, Tensor]:
-    """What the frozen layers give for each photo and its mirror image: FP16 [2,160,7,7]."""
+    """What the frozen layers give for each photo, and for random cuts of it: FP16 [VIEWS,160,7,7]."""
     if kept and kept.exists():
         known = torch.load(kept)
         return {photo: known[photo] for photo in photos}
     maps = {}
     with torch.inference_mode():
         for photo in tqdm(photos, desc="frozen layers"):
-            image = normalise(Image.open(folder / photo))
-            maps[photo] = network.encoder[:FROZEN](torch.stack([image, image.flip(2)])).half()
+            image = Image.open(folder / photo).convert("RGB")
+            views = [normalise(image), *(normalise(cut(image)) for _ in range(VIEWS - 1))]
+            maps[photo] = network.encoder[:FROZEN](torch.stack(views)).half()
     if kept:
         torch.save(maps, kept)
     return maps
+
+
+def cut(image: Image.Image) -> Image.Image:
+    """A random part of at least LEAST_PART of its sides, half of them as in a mirror."""
+    width, height = (round(side * random.uniform(LEAST_PART, 1)) for side in image.size)
+    left, top = random.randint(0, image.width - width), random.randint(0, image.height - height)
+    part = image.crop((left, top, left + width, top + height))
+    return ImageOps.mirror(part) if random.random() < 0.5 else part
 
 
 def normalise(image: Image.Image) -> Tensor:
@@ -105,22 +122,24 @@ class Course:
         self.ids = {token: index for index, token in enumerate(vocabulary)}
         self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
         self.photos = {photo: index for index, photo in enumerate(maps)}
-        self.cider = Cider([captions[photo] for photo in maps])
+        self.cider = Cider([[[*words, END] for words in captions[photo]] for photo in maps])
         decoder = [value for name, value in network.named_parameters() if not name.startswith("encoder")]
         groups = [{"params": decoder}, {"params": list(network.encoder[FROZEN:].parameters())}]
         self.optimizer = torch.optim.AdamW(groups, weight_decay=1e-4)
 
     def set_rates(self, epochs: float) -> None:
-        """Rates fall as a cosine; the encoder waits for a decoder that knows something, and rests in the end."""
-        share = 0.5 * (1 + math.cos(math.pi * min(epochs / EPOCHS, 1)))
-        decoder = RATE * min(share, 4 * epochs + 0.02) if epochs < EPOCHS else REWARDED_RATE
+        """Rates fall as a cosine, twice; the encoder waits for a decoder that knows something, and rests in the end."""
+        if epochs < EPOCHS:
+            share = fall(epochs / EPOCHS)
+            decoder, encoder = RATE * min(share, 4 * epochs + 0.02), ENCODER_RATE * share * (epochs >= 1)
+        else:
+            decoder, encoder = REWARDED_RATE * fall((epochs - EPOCHS) / REWARDED_EPOCHS), 0.0
         self.optimizer.param_groups[0]["lr"] = decoder
-        self.optimizer.param_groups[1]["lr"] = ENCODER_RATE * share if 1 <= epochs < EPOCHS else 0.0
+        self.optimizer.param_groups[1]["lr"] = encoder
 
-    def features(self, photos: list[str], mirrored: bool = True) -> Tensor:
-        """The encoder's maps; half of them of mirror images."""
-        sides = [random.randrange(2) if mirrored else 0 for _ in photos]
-        maps = torch.stack([self.maps[photo][side] for photo, side in zip(photos, sides, strict=True)]).float()
+    def features(self, photos: list[str]) -> Tensor:
+        """The encoder's maps, each of a view chosen at random."""
+        maps = torch.stack([self.maps[photo][random.randrange(VIEWS)] for photo in photos]).float()
         with torch.set_grad_enabled(self.optimizer.param_groups[1]["lr"] > 0):
             return self.network.encoder[FROZEN:](maps)
 
@@ -151,7 +170,7 @@ class Course:
         tokens = functional.pad(tokens, (1, 0), value=self.ids[START])
         state = [tensor.repeat_interleave(SAMPLES, 0) for tensor in self.network.begin(features)]
         logits, *_ = self.network.write(tokens[:, :-1], *state)
-        written = (logits + self.network.never).log_softmax(2).gather(2, tokens[:, 1:, None]).squeeze(2)
+        written = (logits / TEMPERATURE + self.network.never).log_softmax(2).gather(2, tokens[:, 1:, None]).squeeze(2)
         ended = (tokens[:, :-1] == self.ids[END]).float()
         self._step(-(advantages * written * (1 - ended)).sum() / (1 - ended).sum())
         return {"reward": rewards.mean().item()}
@@ -161,8 +180,8 @@ class Course:
         h, c, *picture = state
         tokens, drawn = torch.full((len(h),), self.ids[START]), []
         for _ in range(LENGTH):
-            logits, h, c, *_ = self.network.step(tokens, h, c, *picture)
-            following = logits.softmax(1).multinomial(1).squeeze(1)
+            logits, h, c = self.network.write(tokens[:, None], h, c, *picture)
+            following = (logits[:, 0] / TEMPERATURE + self.network.never).softmax(1).multinomial(1).squeeze(1)
             tokens = torch.where(tokens == self.ids[END], tokens, following)
             drawn.append(tokens)
         return torch.stack(drawn, dim=1)
@@ -185,6 +204,16 @@ class Course:
         scores = [cider.score(words, index) for index, words in enumerate(written)]
         return {"BLEU-4": bleu(written, references)[3], "CIDEr": sum(scores) / len(scores)}
 
+    def make_end_dear(self, photos: list[str]) -> None:
+        """Take the best of END_COSTS from the end's bias."""
+        bias, end = self.average.module.bias.data, self.ids[END]
+        free, scores = bias[end].item(), {}
+        for cost in END_COSTS:
+            bias[end] = free - cost
+            scores[cost] = self.validate(photos)
+            tqdm.write(f"end costs {cost}: {describe(scores[cost])}")
+        bias[end] = free - max(scores, key=lambda cost: sum(scores[cost].values()))
+
     def encode(self, sentences: list[list[str]]) -> Tensor:
         """Token ids INT64 [N,T] with start and end, padded."""
         rows = [[START, *words, END] for words in sentences]
@@ -197,6 +226,15 @@ class Course:
     def decode(self, tokens: Tensor) -> list[list[str]]:
         rows = [[self.vocabulary[index] for index in row] for row in tokens.tolist()]
         return [row[: row.index(END)] if END in row else row for row in rows]
+
+
+def describe(scores: dict[str, float]) -> str:
+    return ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
+
+
+def fall(share: float) -> float:
+    """From 1 to 0 along a cosine."""
+    return 0.5 * (1 + math.cos(math.pi * share))
 
 
 def save(network: CaptionNetwork, vocabulary: list[str]) -> None:
