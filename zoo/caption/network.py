@@ -72,7 +72,7 @@ class CaptionNetwork(nn.Module):
     def step(
         self, tokens: Tensor, h: Tensor, c: Tensor, written: Tensor, pooled: Tensor, keys: Tensor, values: Tensor
     ) -> tuple[Tensor, ...]:
-        """One word on: tokens INT64 [N] and the state to logits [N,V] and the next state. `written` FP32 [N,V] is 0 or 1."""
+        """One word on: tokens INT64 [N], state to logits [N,V], next state. `written` FP32 [N,V]: the words so far."""
         logits, h, c = self.write(tokens[:, None], h, c, pooled, keys, values)
         written = written.scatter(1, tokens[:, None], 1.0)
         return logits[:, 0] + self.never + written * self.once, h, c, written, pooled, keys, values
