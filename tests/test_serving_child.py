@@ -4,41 +4,45 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
+import time
 
 from serving.child import Child
+from serving.errors import ChildDied
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[1]
 # What a library's own fork handlers do in a new process would end it here, as gRPC's threads do now and then.
-STARTS_A_CHILD = """
+WITH_FORK_HANDLER = """
 import os, sys
-from serving.child import Child
-os.register_at_fork(after_in_child=lambda: os.abort())
-child = Child("it", sys.argv[1:], dict(os.environ), lambda line: True, verbose=False)
-child._process.wait()
-child.require_alive()
+from tests.test_serving_child import run_child
+os.register_at_fork(after_in_child=os.abort)
+print(run_child("echo", "started"))
 """
 
 
+def run_child(*command: str) -> str:
+    """What a child that ended leaves: its status and what it said."""
+    child = Child("it", command, dict(os.environ), lambda line: True, verbose=False)
+    while True:
+        try:
+            child.require_alive()
+        except ChildDied as death:
+            return str(death)
+        time.sleep(0.05)
+
+
 def test_no_fork_handler_of_a_library_runs_in_a_new_process():
-    command = [sys.executable, "-c", STARTS_A_CHILD, "echo", "started"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "ChildDied: it stopped by itself (exit status 0)" in done.stderr
+    command = [sys.executable, "-c", WITH_FORK_HANDLER]
+    said = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert "exit status 0" in said
+    assert "started" in said
 
 
 def test_command_that_is_not_there_is_named():
-    child = Child("it", ["/nowhere/tritonserver"], dict(os.environ), lambda line: True, verbose=False)
-    assert child._process.wait() == 127
-    child._reader.join()
-    assert list(child._notable) == ["/nowhere/tritonserver: No such file or directory"]
+    said = run_child("/nowhere/tritonserver")
+    assert "exit status 127" in said
+    assert "/nowhere/tritonserver: No such file or directory" in said
 
 
 def test_signals_that_python_ignores_are_the_commands_own():
-    child = Child(
-        "it", ["/bin/cat", "/proc/self/status"], dict(os.environ), lambda line: "SigIgn" in line, verbose=False
-    )
-    child._process.wait()
-    child._reader.join()
-    (line,) = child._notable
-    ignored = int(line.split()[1], 16)
+    ignored = int(run_child("grep", "SigIgn", "/proc/self/status").split()[-1], 16)
     assert not ignored & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1)

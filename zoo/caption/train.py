@@ -64,11 +64,18 @@ def main() -> None:
     maps = read_maps(network, arguments.data / "photos", photos, arguments.maps)
     course = Course(network, vocabulary, maps, captions)
 
-    best, chosen = 0.0, network.state_dict()
+    course.average.module.load_state_dict(teach(course, training, validation))
+    course.make_end_dear(validation)
+    save(course.average.module, vocabulary)
+
+
+def teach(course: "Course", training: list[str], validation: list[str]) -> dict[str, Tensor]:
+    """All epochs; the averaged network's weights after the one that scored best."""
+    best, chosen = 0.0, {}
     for epoch in range(EPOCHS + REWARDED_EPOCHS):
         rewarded = epoch >= EPOCHS
-        network.train()
-        network.encoder.eval()  # its batch statistics stay ImageNet's
+        course.network.train()
+        course.network.encoder.eval()  # its batch statistics stay ImageNet's
         random.shuffle(training)
         progress = tqdm(range(0, len(training), BATCH), desc=f"{'rewarded' if rewarded else 'epoch'} {epoch + 1}")
         for first in progress:
@@ -79,9 +86,7 @@ def main() -> None:
         tqdm.write(f"epoch {epoch + 1}: {describe(scores)}")
         if sum(scores.values()) > best:
             best, chosen = sum(scores.values()), copy.deepcopy(course.average.module.state_dict())
-    course.average.module.load_state_dict(chosen)
-    course.make_end_dear(validation)
-    save(course.average.module, vocabulary)
+    return chosen
 
 
 def read_maps(network: CaptionNetwork, folder: Path, photos: list[str], kept: Path | None) -> dict[str, Tensor]:
