@@ -85,11 +85,11 @@ class Child:
 
     def list_children(self) -> set[str]:
         """Process ids of the process's own children, as text."""
-        try:
-            threads = Path(f"/proc/{self.pid}/task").glob("*/children")
-            return {pid for thread in threads for pid in thread.read_text().split()}
-        except OSError:
-            return set()
+        children: set[str] = set()
+        for thread in Path(f"/proc/{self.pid}/task").glob("*/children"):
+            with suppress(OSError):  # a thread that has ended meanwhile has handed its children on
+                children.update(thread.read_text().split())
+        return children
 
     def stop(self, timeout: float) -> None:
         """Ask the process to end within `timeout` seconds, and kill what is left of its group."""
