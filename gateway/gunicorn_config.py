@@ -7,6 +7,10 @@ import ctypes
 import os
 import shutil
 import tempfile
+from functools import partial
+from typing import Any
+
+from gunicorn.sock import BaseSocket
 
 # Workers add up their metrics through files in a folder, which must be known before prometheus_client is imported.
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
@@ -28,6 +32,18 @@ workers = max(1, (os.cpu_count() or 1) // 2)
 threads = 128
 # It would lie in the home folder, which may be read-only or another gateway's too.
 control_socket_disable = True
+
+
+def when_ready(server: Any) -> None:
+    """Told to stop, gunicorn closes its sockets before it tells its workers."""
+    from gateway.operations.draining_worker import refuse_new_clients
+
+    def close(listener: BaseSocket) -> None:
+        refuse_new_clients(listener.sock)
+        BaseSocket.close(listener)
+
+    for listener in server.LISTENERS:
+        listener.close = partial(close, listener)
 
 
 def child_exit(server: object, worker: object) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from contract.channel import CHANNEL_OPTIONS
 from serving.errors import ModelsUnavailable
 from serving.triton import SECRET_HEADER
 
@@ -58,7 +59,7 @@ class ModelControl:
 @contextmanager
 def connect(url: str, secret: str) -> Iterator[ModelControl]:
     """A connection that is closed at the end: processes started while it is open may hang in gRPC."""
-    client = InferenceServerClient(url)
+    client = InferenceServerClient(url, channel_args=CHANNEL_OPTIONS)
     try:
         yield ModelControl(client, secret)
     finally:

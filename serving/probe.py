@@ -8,6 +8,7 @@ import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
+from contract.channel import CHANNEL_OPTIONS
 from serving.errors import TritonHangs
 
 ENSEMBLE = "analyze"
@@ -41,7 +42,7 @@ class Probe:
         """
         end = time.monotonic() + DEADLINE
         try:
-            with InferenceServerClient(self._url) as client:
+            with InferenceServerClient(self._url, channel_args=CHANNEL_OPTIONS) as client:
                 before = count_answers(client)
                 while not (self._is_answered(client, end - time.monotonic()) or count_answers(client) > before):
                     require_alive()
