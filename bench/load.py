@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -18,6 +18,10 @@ from bench.client import TIMEOUT_SECONDS, WAYS, Plan, Refused, read_photos
 from bench.service import ROOT, cpu_seconds
 
 WARM_UP_SECONDS = 0.5
+LATENCIES = 3  # that a measurement lasts at least; in a shorter one the rate depends on when it began
+
+
+Span = tuple[float, float]  # when a request was due, and when it was answered
 
 
 @dataclass(frozen=True)
@@ -52,33 +56,41 @@ class Load:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._photos = read_photos(plan.photos)
-        self._latencies: list[float] = []
-        self._refusals: list[float] = []
+        self._answers: list[Span] = []
+        self._refusals: list[Span] = []
         self._failures: list[str] = []
         self._started = time.perf_counter()
         self._began = self._end = float("inf")
-        self._answered = threading.Event()
+        self._answered = threading.Semaphore(0)
         self._next = 0
         self._lock = threading.Lock()
 
     def measure(self) -> Measured:
-        """Warm up from the first answer on, then ask for the plan's time."""
+        """Warm up until there were as many answers as clients, then ask for the plan's time, or longer where answers
+        take long."""
         threads = [
             threading.Thread(target=self._run_client, args=(number,), daemon=True)
             for number in range(self._plan.concurrency)
         ]
         for thread in threads:
             thread.start()
-        self._answered.wait(TIMEOUT_SECONDS)
-        time.sleep(WARM_UP_SECONDS)
+        self._warm_up()
         self._began = time.perf_counter()
-        self._end = self._began + self._plan.seconds
+        seconds = max(self._plan.seconds, LATENCIES * max(measure_spans(self._answers), default=0.0))
+        self._end = self._began + seconds
         service, own = self._read_service(), time.process_time()
-        time.sleep(self._plan.seconds)
+        time.sleep(seconds)
         service, own = self._read_service() - service, time.process_time() - own
         for thread in threads:
             thread.join()
         return self._summarise(service, own)
+
+    def _warm_up(self) -> None:
+        """On the open loop the first answer starts the clock, as its clients may be many more than it takes."""
+        end = time.perf_counter() + TIMEOUT_SECONDS
+        for _ in range(1 if self._plan.rate else self._plan.concurrency):
+            self._answered.acquire(timeout=max(0.0, end - time.perf_counter()))
+        time.sleep(WARM_UP_SECONDS)
 
     def _read_service(self) -> float:
         return cpu_seconds(psutil.Process(self._plan.pid)) if self._plan.pid else 0.0
@@ -101,36 +113,44 @@ class Load:
     def _ask(self, ask: Callable[[], object], started: float) -> None:
         try:
             ask()
-            into: list = self._latencies
+            into = self._answers
         except Refused:
             into = self._refusals
         except Exception as error:  # whatever a client may raise is a failed request here
             self._failures.append(repr(error))
             return
-        self._answered.set()
-        ended = time.perf_counter()
-        # Closed loop: what ended within the time. Open loop: what was due within it.
-        if (started >= self._began) if self._plan.rate else (self._began <= ended <= self._end):
-            into.append(ended - started)
+        into.append((started, time.perf_counter()))
+        self._answered.release()
+
+    def _select(self, spans: Sequence[Span]) -> list[float]:
+        """Latencies of those that count. Closed loop: what ended within the time. Open loop: what was due within it."""
+        moment = 0 if self._plan.rate else 1
+        return measure_spans(span for span in spans if self._began <= span[moment] <= self._end)
 
     def _summarise(self, service: float, own: float) -> Measured:
-        if not self._latencies:
+        latencies, refusals = self._select(self._answers), self._select(self._refusals)
+        if not latencies:
             raise RuntimeError(
                 f"{self._plan.way} {self._plan.url}: no request was answered in time; "
-                f"{len(self._refusals)} were refused, {len(self._failures)} failed {self._failures[:1]}"
+                f"{len(refusals)} were refused, {len(self._failures)} failed {self._failures[:1]}"
             )
-        photos, milliseconds = len(self._latencies) * self._plan.photos_per_request, np.array(self._latencies) * 1000
+        photos, milliseconds = len(latencies) * self._plan.photos_per_request, np.array(latencies) * 1000
         return Measured(
-            rate=photos / self._plan.seconds,
+            rate=photos / (self._end - self._began),
             median=float(np.median(milliseconds)),
             p99=float(np.percentile(milliseconds, 99)),
             failed=len(self._failures),
-            refused=len(self._refusals),
-            refusal=float(np.median(self._refusals) * 1000) if self._refusals else 0.0,
+            refused=len(refusals),
+            refusal=float(np.median(refusals) * 1000) if refusals else 0.0,
             cpu=service / photos * 1000,
             client_cpu=own / photos * 1000,
             why=self._failures[0] if self._failures else "",
         )
+
+
+def measure_spans(spans: Iterable[Span]) -> list[float]:
+    """Their latencies in seconds."""
+    return [ended - due for due, ended in spans]
 
 
 if __name__ == "__main__":

@@ -29,6 +29,10 @@ ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(16 * 2**20), "MALLOC_TRIM_THRESHOLD_"
 # Since 1.29 ONNX Runtime reports sessions to its maker unless this is set.
 IN_HOUSE = {"ORT_DISABLE_TELEMETRY": "1"}
 
+# Only for the wheel's server. It runs networks on the CPU, and would warn that it finds no GPU. Export and the steps
+# write whole configs; to complete them, Triton would start one process more for each model, and wait: 10 s, not 3.
+EMBEDDED = ("--allow-gpu-metrics=false", "--pinned-memory-pool-byte-size=0", "--disable-auto-complete-config")
+
 
 @dataclass(frozen=True)
 class TritonLaunch:
@@ -60,8 +64,7 @@ def prepare_triton(
         *shlex.split(settings.triton_flags),
         # Triton 24.10 waits this long for nothing once a model has failed to reload.
         f"--exit-timeout-secs={math.ceil(settings.stop_timeout)}",
-        # The wheel runs networks on the CPU: without these Triton warns that it finds no GPU.
-        *(("--allow-gpu-metrics=false", "--pinned-memory-pool-byte-size=0") if installation.embedded else ()),
+        *(EMBEDDED if installation.embedded else ()),
     )
     return TritonLaunch(command, make_environment(installation, directory), secret, shm_prefix)
 
