@@ -35,11 +35,12 @@ control_socket_disable = True
 
 
 def when_ready(server: Any) -> None:
-    """Told to stop, gunicorn closes its sockets before it tells its workers."""
+    """Told to stop, gunicorn closes its sockets before it tells its workers. Those close theirs in a reload too."""
     from gateway.operations.draining_worker import refuse_new_clients
 
     def close(listener: BaseSocket) -> None:
-        refuse_new_clients(listener.sock)
+        if os.getpid() == server.pid:
+            refuse_new_clients(listener.sock)
         BaseSocket.close(listener)
 
     for listener in server.LISTENERS:

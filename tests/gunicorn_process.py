@@ -1,6 +1,7 @@
 """The gateway as gunicorn runs it, in front of a Triton or none."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -45,6 +46,10 @@ class GunicornProcess:
             except httpx.TransportError:
                 time.sleep(0.1)
         raise AssertionError("the gateway did not start")
+
+    def reload(self):
+        """Have gunicorn start new workers and end the old ones."""
+        self._process.send_signal(signal.SIGHUP)
 
     def stop(self):
         """The lines that it printed."""

@@ -38,9 +38,19 @@ def test_sockets_of_other_kinds_are_left_alone(tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_gateway_that_stops_under_load_answers_or_refuses(workers):
-    with GunicornProcess(workers, GATEWAY_TRITON_URL=NOBODY) as gateway, ThreadPoolExecutor() as pool:
+    with GunicornProcess(workers, TRITON_URL=NOBODY) as gateway, ThreadPoolExecutor() as pool:
         address = ":".join(map(str, gateway.address))
         counts = pool.submit(load, address, b"no photo", clients=8, seconds=2)
         time.sleep(1)
         gateway.stop()
         assert set(counts.result()) == {"503", "refused"}
+
+
+def test_a_reload_keeps_the_gateway_open():
+    """Old workers close their sockets while new ones serve."""
+    with GunicornProcess(2, TRITON_URL=NOBODY) as gateway:
+        gateway.reload()
+        for _ in range(20):
+            with socket.create_connection(gateway.address, timeout=5):
+                time.sleep(0.05)
+        assert not [line for line in gateway.stop() if "Traceback" in line]

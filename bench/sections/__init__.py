@@ -9,6 +9,7 @@ from bench.sections.compare import measure_compare
 from bench.sections.decoders import measure_decoders
 from bench.sections.endurance import measure_memory, measure_start
 from bench.sections.faces import measure_faces
+from bench.sections.gateway import measure_gateway
 from bench.sections.overload import measure_overload
 from bench.sections.peers import measure_peers
 from bench.sections.pieces import measure_pieces
@@ -21,6 +22,7 @@ Section = Callable[[Context], str]
 SERVICE: dict[str, Section] = {
     "limit": measure_limit,
     "steps": measure_steps,
+    "gateway": measure_gateway,
     "concurrency": measure_concurrency,
     "workloads": measure_workloads,
     "classifiers": measure_classifiers,
