@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from serving.child import Child
 from serving.errors import ChildDied
@@ -46,3 +47,11 @@ def test_command_that_is_not_there_is_named():
 def test_signals_that_python_ignores_are_the_commands_own():
     ignored = int(run_child("grep", "SigIgn", "/proc/self/status").split()[-1], 16)
     assert not ignored & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1)
+
+
+def test_the_kernel_ends_a_child_before_its_parent_where_memory_is_short():
+    assert int(run_child("cat", "/proc/self/oom_score_adj").split()[-1]) == min(own_oom_score() + 500, 1000)
+
+
+def own_oom_score() -> int:
+    return int(Path("/proc/self/oom_score_adj").read_text())
