@@ -15,6 +15,7 @@ from serving.errors import ChildDied
 from serving.triton_log import find_load_failures
 
 LOG_LINES_KEPT = 15
+LISTED_EVERY = 5.0  # seconds; to list the children takes a look at every thread, of which Triton has hundreds
 NOTICED_WITHIN = 2.0  # seconds in which a process takes note of a child that ended
 KILL_AFTER = 2.0  # seconds over the time that the process has been told to end in
 # -I and -S: nothing of the child's environment and no package plays a part.
@@ -35,7 +36,9 @@ class Child:
         files: Sequence[int] = (),
     ) -> None:
         self.name = name
-        self._dead: dict[str, float] = {}  # process ids of its dead children, with the time when they were first seen
+        self._children: set[str] = set()  # process ids of its children, as of `_listed_at`
+        self._listed_at = -LISTED_EVERY
+        self._dead: dict[str, float] = {}  # of those that are dead, with the time when they were first seen
         self._notable: deque[str] = deque(maxlen=LOG_LINES_KEPT)
         self._is_notable = is_notable
         self._verbose = verbose
@@ -70,7 +73,9 @@ class Child:
         Triton 24.10 waits without end for a stub that died as it started, and starts no other for one that dies later.
         """
         now = time.monotonic()
-        self._dead = {pid: self._dead.get(pid, now) for pid in self.list_children() if is_dead(pid)}
+        if now - self._listed_at > LISTED_EVERY:
+            self._children, self._listed_at = self.list_children(), now
+        self._dead = {pid: self._dead.get(pid, now) for pid in self._children if is_dead(pid)}
         if any(now - since > NOTICED_WITHIN for since in self._dead.values()):
             raise ChildDied(f"a process that {self.name} started for a model has died", self._explain())
 

@@ -22,9 +22,7 @@ from serving.triton import TritonLaunch, prepare_triton, remove_shared_memory
 from serving.triton_log import TritonLogFilter
 
 POLL_SECONDS = 0.1
-CHILDREN_SECONDS = (
-    1.0  # between two looks at the processes of the models: Triton has hundreds of threads to look through
-)
+CHILDREN_SECONDS = 1.0  # between two looks at the processes of the models
 PAUSES = (0.0, 3.0, 10.0, 30.0)  # seconds before Triton is started again, by the number of deaths in a row
 STEADY = 10.0  # seconds that a start must have held for the next death to be the first of a row
 

@@ -189,13 +189,18 @@ def _count_hits(expected: Any, found: Any) -> int:
     free = np.ones(len(found.scores), dtype=bool)
     hits = 0
     for box, label in zip(expected.boxes, expected.labels, strict=True):
-        shared = boxes.intersections(box[None], found.boxes)[0]
-        union = boxes.measure(box[None]) + boxes.measure(found.boxes) - shared
-        overlap = np.where(free & (found.labels == label), shared / np.maximum(union, 1e-9), 0)
+        overlap = np.where(free & (found.labels == label), _measure_iou(box, found.boxes), 0)
         if overlap.max(initial=0) >= FOUND_IOU:
             free[overlap.argmax()] = False
             hits += 1
     return hits
+
+
+def _measure_iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of a box [4] with each of [K,4]."""
+    shared = np.clip(np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]), 0, None).prod(axis=1)
+    areas = np.prod(box[2:] - box[:2]) + np.prod(others[:, 2:] - others[:, :2], axis=1)
+    return shared / np.maximum(areas - shared, 1e-9)
 
 
 def truth(model: Model, pictures: list[Path]) -> None:

@@ -51,11 +51,11 @@ def to_xyxy(boxes: np.ndarray) -> np.ndarray:
 def suppress(candidates: Detections, iou: float, most: int) -> np.ndarray:
     """Class-aware greedy non-maximum suppression over candidates sorted by score; indices of the best
     `most` survivors."""
-    survivors = np.empty(0, dtype=np.int64)
+    hides, survivors = Overlaps(candidates, iou), np.empty(0, dtype=np.int64)
     for start in range(0, len(candidates.boxes), BLOCK):
         block = np.arange(start, min(start + BLOCK, len(candidates.boxes)))
-        block = block[~hides(candidates[survivors], candidates[block], iou).any(axis=0)]
-        survivors = np.concatenate([survivors, block[keep_best(hides(candidates[block], candidates[block], iou))]])
+        block = block[~hides(survivors, block).any(axis=0)]
+        survivors = np.concatenate([survivors, block[keep_best(hides(block, block))]])
         if len(survivors) >= most:
             break
     return survivors[:most]
@@ -70,23 +70,26 @@ def keep_best(hidden: np.ndarray) -> np.ndarray:
     return kept
 
 
-def hides(better: Detections, others: Detections, iou: float) -> np.ndarray:
-    """BOOL [B,K]: whether a box of `better` overlaps one of the same class in `others` by more than `iou`."""
-    shared = intersections(better.boxes, others.boxes)
-    union = measure(better.boxes)[:, None] + measure(others.boxes) - shared
-    return (shared > iou * union) & (better.labels[:, None] == others.labels)
+class Overlaps:
+    """Which boxes hide which. NumPy is quick with long rows, so each edge is an array of its own."""
 
+    def __init__(self, candidates: Detections, iou: float) -> None:
+        self._left, self._top, self._right, self._bottom = np.ascontiguousarray(candidates.boxes.T)
+        self._areas = (self._right - self._left) * (self._bottom - self._top)
+        self._labels = candidates.labels
+        self._share = iou / (
+            1 + iou
+        )  # that the intersection has of the sum of both areas, where it has `iou` of the union
 
-def intersections(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Areas [B,K] that each of boxes [B,4] shares with each of others [K,4]."""
-    sides = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
-    sides = np.clip(sides, 0, None)
-    return sides[..., 0] * sides[..., 1]
-
-
-def measure(boxes: np.ndarray) -> np.ndarray:
-    """Areas [K] of boxes [K,4]."""
-    return np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    def __call__(self, better: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """BOOL [B,K]: whether a box of indices `better` overlaps one of the same class in `others` too much."""
+        one = better[:, None]
+        shared = np.minimum(self._right[one], self._right[others]) - np.maximum(self._left[one], self._left[others])
+        np.maximum(shared, 0, out=shared)
+        # Apart in height alone, the boxes share a negative area, which is no more than any.
+        shared *= np.minimum(self._bottom[one], self._bottom[others]) - np.maximum(self._top[one], self._top[others])
+        too_much = shared > self._share * (self._areas[one] + self._areas[others])
+        return too_much & (self._labels[one] == self._labels[others])
 
 
 def to_original(boxes: np.ndarray, transform: np.ndarray) -> np.ndarray:
