@@ -36,7 +36,7 @@ control_socket_disable = True
 
 def when_ready(server: Any) -> None:
     """Told to stop, gunicorn closes its sockets before it tells its workers. Those close theirs in a reload too."""
-    from gateway.operations.draining_worker import refuse_new_clients
+    from gateway.operations.draining_worker import accept_new_clients, refuse_new_clients
 
     def close(listener: BaseSocket) -> None:
         if os.getpid() == server.pid:
@@ -44,6 +44,7 @@ def when_ready(server: Any) -> None:
         BaseSocket.close(listener)
 
     for listener in server.LISTENERS:
+        accept_new_clients(listener.sock)
         listener.close = partial(close, listener)
 
 

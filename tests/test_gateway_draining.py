@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gateway.operations.draining_worker import refuse_new_clients
+from gateway.operations.draining_worker import accept_new_clients, refuse_new_clients
 from tests.containers.load import load
 from tests.gunicorn_process import NOBODY, GunicornProcess
 
@@ -25,6 +25,8 @@ def test_those_that_have_connected_are_taken_and_no_others(address):
         with taken:
             early.sendall(b"a request")
             assert taken.recv(100) == b"a request"
+        accept_new_clients(listener)
+        socket.create_connection(listener.getsockname()[:2], timeout=5).close()
 
 
 def test_sockets_of_other_kinds_are_left_alone(tmp_path):

@@ -12,7 +12,7 @@ from contextlib import suppress
 from gunicorn.workers.gthread import ThreadWorker
 
 HANDSHAKE_SECONDS = 0.1  # in which a client that has begun to connect has done so
-SO_ATTACH_FILTER = 26  # asm-generic/socket.h
+SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h
 
 
 class Instruction(ctypes.Structure):
@@ -47,6 +47,12 @@ def refuse_new_clients(listener: socket.socket) -> None:
     program = Program(len(DROP_SYN), DROP_SYN)
     with suppress(OSError):  # of a kernel or sandbox without filters: one connection in thousands may be reset
         listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, bytes(program))
+
+
+def accept_new_clients(listener: socket.socket) -> None:
+    """The opposite, for a socket that outlived another gateway: systemd's, for one."""
+    with suppress(OSError):  # it has no filter
+        listener.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
 
 
 class DrainingWorker(ThreadWorker):
