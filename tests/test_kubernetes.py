@@ -8,6 +8,8 @@ from functools import cache
 
 import pytest
 import yaml
+from cloudcoil.models.keda.v1alpha1 import ScaledObject
+from cloudcoil.models.prometheus_operator.v1 import PodMonitor
 
 from contract.channel import CHANNEL_OPTIONS
 from gateway.settings import Settings as GatewaySettings
@@ -51,6 +53,15 @@ def test_built_in_kinds_are_valid(folder, tmp_path):
     command = [sys.executable, "-m", "kubernetes_validate", "--strict", "-k", "1.37", str(tmp_path / "rendered.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("model", [ScaledObject, PodMonitor])
+def test_custom_kinds_fit_their_published_schemas(model):
+    found = [each for folder in RENDERED for each in read(folder) if each["kind"] == model.__name__]
+    assert found
+    for each in found:
+        # Fields that the schema has not are lost on the way.
+        assert model.model_validate(each).model_dump(by_alias=True, exclude_unset=True, mode="json") == each
 
 
 @pytest.mark.parametrize("folder", RENDERED)
