@@ -2,10 +2,10 @@
 
 import cProfile
 import logging
-import os
 import pstats
 import time
 from collections import Counter
+from io import StringIO
 from statistics import median
 from typing import Any
 
@@ -57,18 +57,17 @@ def profile_parts(context: Context) -> Counter[str]:
     take, profiler = cycle_photos(plan, read_photos(context.photos), 0), cProfile.Profile(time.thread_time)
     app = create_app(Settings(triton_url=context.service.grpc))
     query = {"features": ",".join(card.name for card in context.cards(ATTRIBUTES))}
-    with open(os.devnull, "w") as nowhere:
-        for handler in logging.getLogger("gateway").handlers:
-            handler.setStream(nowhere)  # type: ignore[attr-defined]
-        for number in range(WARM_UP + PROFILED):
-            environ = create_environ("/v1/analyze", query_string=query, method="POST", data=take()[0])
-            environ["CONTENT_TYPE"] = "image/jpeg"
-            if number >= WARM_UP:
-                profiler.enable()
-            _, status, _ = run_wsgi_app(app, environ)
-            profiler.disable()
-            if status != "200 OK":
-                raise RuntimeError(f"the gateway answered {status}")
+    for handler in logging.getLogger("gateway").handlers:
+        handler.setStream(StringIO())  # type: ignore[attr-defined]
+    for number in range(WARM_UP + PROFILED):
+        environ = create_environ("/v1/analyze", query_string=query, method="POST", data=take()[0])
+        environ["CONTENT_TYPE"] = "image/jpeg"
+        if number >= WARM_UP:
+            profiler.enable()
+        _, status, _ = run_wsgi_app(app, environ)
+        profiler.disable()
+        if status != "200 OK":
+            raise RuntimeError(f"the gateway answered {status}")
     return share_out(pstats.Stats(profiler))
 
 
