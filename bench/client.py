@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import grpc
 from tritonclient.grpc import service_pb2 as messages
 
-from contract.channel import CHANNEL_OPTIONS
+from contract.channel import open_channel
 from contract.failure import Unavailable, classify_failure
 from contract.request import make_request
 
@@ -76,7 +76,7 @@ def cycle_photos(plan: Plan, photos: Photos, number: int) -> Callable[[], list[b
 def make_grpc(plan: Plan, photos: Photos, number: int) -> Callable[[], object]:
     """One call of the ensemble, on a channel of the client's own."""
     take = cycle_photos(plan, photos, number)
-    channel = grpc.insecure_channel(plan.url, [*CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1)])
+    channel = open_channel(plan.url)
     call = channel.unary_unary(METHOD, messages.ModelInferRequest.SerializeToString)
 
     def ask() -> None:

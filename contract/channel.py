@@ -7,6 +7,8 @@ CHANNEL_OPTIONS = [
     ("grpc.lb_policy_name", "round_robin"),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
+    # Connections of its own: another channel's to the same address may just be waiting before it tries again.
+    ("grpc.use_local_subchannel_pool", 1),
     # A server that comes back is found again within a second.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),

@@ -10,14 +10,15 @@ class Between(grpc.GenericRpcHandler):
     """Notes the metadata of every call and passes it on, or fails inferences with `failure`. Inferences wait while
     `gate` is not set."""
 
-    def __init__(self, url):
+    def __init__(self, url, port=0):
         self._channel, self.seen, self.failure = grpc.insecure_channel(url), [], None
         self.gate = threading.Event()
         self.gate.set()
         self._inferred = []
         self._pool = ThreadPoolExecutor(16)
         self._server = grpc.server(self._pool, handlers=[self])
-        self.url = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        self.url = f"127.0.0.1:{self.port}"
         self._server.start()
 
     def service(self, details):

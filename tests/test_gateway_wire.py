@@ -13,6 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.app import create_app
 from gateway.operations.keys import create_key
 from gateway.settings import Settings
+from gateway.triton import TritonClient
+from tests.between import Between
 from tests.gunicorn_process import NOBODY, GunicornProcess
 from tests.pictures import encode, gradient
 
@@ -148,6 +150,18 @@ def test_a_deadline_that_passes_while_triton_computes_is_504(between, monkeypatc
     between.gate.clear()
     client = create_app(Settings(triton_url=between.url, request_seconds=0.05)).test_client()
     assert client.post("/v1/analyze", data=PHOTO, headers=PNG).status_code == 504
+
+
+def test_a_new_client_does_not_wait_as_long_as_another_one(triton_url):
+    """gRPC by itself shares connections by address, and with them the pause before the next try."""
+    away = Between(triton_url)
+    other = TritonClient(away.url, 1)
+    assert other.is_ready()
+    away.stop()
+    assert not other.is_ready()
+    back = Between(triton_url, away.port)
+    assert TritonClient(back.url, 1).is_ready()
+    back.stop()
 
 
 def test_trace_context_reaches_triton(between):
