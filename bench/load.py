@@ -18,6 +18,7 @@ from bench.client import TIMEOUT_SECONDS, WAYS, Plan, Refused, read_photos
 from bench.service import ROOT, cpu_seconds
 
 WARM_UP_SECONDS = 0.5
+PAUSE_SECONDS = 1.0  # until a client that was refused asks again, as Retry-After says
 LATENCIES = 3  # that a measurement lasts at least; in a shorter one the rate depends on when it began
 
 
@@ -121,6 +122,8 @@ class Load:
             return
         into.append((started, time.perf_counter()))
         self._answered.release()
+        if into is self._refusals and not self._plan.rate:
+            time.sleep(PAUSE_SECONDS)
 
     def _select(self, spans: Sequence[Span]) -> list[float]:
         """Latencies of those that count. Closed loop: what ended within the time. Open loop: what was due within it."""

@@ -48,7 +48,7 @@ class Settings(BaseSettings, frozen=True, extra="ignore", env_ignore_empty=True)
         2, description="requests to Triton that one worker has under way; photos that wait meanwhile share the next"
     )
     queue_seconds: NonNegativeFloat = Field(
-        2.0, description="time that a request may wait for Triton before it gets 503"
+        2.0, description="longest wait for Triton; a request gets 503 after it, or at once where it would wait longer"
     )
     max_waiting: NonNegativeInt = Field(64, description="requests that may wait for Triton; more get 503 at once")
     cache_bytes: NonNegativeInt = Field(

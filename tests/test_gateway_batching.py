@@ -4,12 +4,14 @@ import gc
 import io
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import grpc
 
 from contract.failure import Unavailable
 from gateway.app import create_app
 from gateway.operations.batching import MAX_BATCH, PendingRequest, duplicate
+from gateway.operations.pace import Pace
 from gateway.settings import Settings
 from tests.pictures import encode, gradient
 
@@ -197,6 +199,43 @@ def test_who_finds_no_room_is_refused_and_its_photo_thrown_away(between):
     assert body.tell() == len(BROKEN)  # the connection is ready for the next request
     busy.let_go()
     assert widths([waiting]) == [100]
+
+
+def test_who_would_wait_too_long_is_refused_at_once(between):
+    busy = Busy(between, most=8)
+    pretend(busy.batcher._pace, seconds=10)
+    waiting = busy.ask(picture(100))  # somebody may always wait
+    wait_until(lambda: busy.batcher._waiting)
+    refused = busy.post(picture(101))
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    pretend(busy.batcher._pace, seconds=0)
+    others = [busy.ask(picture(102 + number)) for number in range(2)]
+    wait_until(lambda: len(busy.batcher._waiting) == 3)
+    busy.let_go()
+    assert widths([waiting, *others]) == [100, 102, 103]
+
+
+def pretend(pace, seconds):
+    """A photo has taken so many of late."""
+    pace._seconds, pace._photos = float(seconds), 1.0
+
+
+def test_pace_is_that_of_the_time_when_others_waited(monkeypatch):
+    now = iter([100, 102, 103, 200, 204, 205])
+    monkeypatch.setattr("gateway.operations.pace.time", SimpleNamespace(monotonic=lambda: next(now)))
+    pace = Pace()
+    pace.note(8, waiting=True)
+    assert pace.estimate(8) == 0  # one alone says nothing
+    pace.note(4, waiting=True)
+    assert pace.estimate(8) == 8 * 2 / 4
+    pace.note(4, waiting=False)
+    told = pace.estimate(8)
+    assert 8 * 1 / 4 < told < 8 * 2 / 4  # what was later counts more
+    pace.note(1, waiting=True)  # nobody had waited
+    assert pace.estimate(8) == told
+    for _ in range(2):
+        pace.note(1, waiting=True)
+    assert pace.estimate(8) > told
 
 
 def test_a_turn_that_does_not_come_in_time_is_503(between):

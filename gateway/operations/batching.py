@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Condition
 
+from gateway.operations.pace import FORGET, Pace
 from gateway.problems import Overloaded
 from gateway.triton import Metadata, Outcome, TritonClient
 
@@ -14,7 +15,6 @@ from gateway.triton import Metadata, Outcome, TritonClient
 MAX_BATCH = 8
 # How long a leader waits for its share of the clients that were here lately: who was answered asks again.
 MAX_QUEUE_DELAY_SECONDS = 0.02
-FORGET = 0.9  # what each batch leaves of the memory of clients that went
 
 
 @dataclass(eq=False)
@@ -42,23 +42,33 @@ class Batcher:
     """
 
     def __init__(self, client: TritonClient, max_concurrent: int, max_waiting: int, queue_seconds: float) -> None:
-        """At most `max_waiting` requests wait, each at most `queue_seconds`."""
+        """At most `max_waiting` requests wait, each at most `queue_seconds`; whoever would wait longer is refused."""
         self._client, self._max_concurrent = client, max_concurrent
         self._max_waiting, self._queue_seconds = max_waiting, queue_seconds
         self._permits = max_concurrent
         self._present, self._concurrency = 0, 0.0  # requests that are here, and how many were lately
         self._waiting: deque[PendingRequest] = deque()
+        self._pace = Pace()
         self._lock = Condition()
 
     def is_full(self) -> bool:
         """Whether a request would be refused at once."""
-        return not self._permits and len(self._waiting) >= self._max_waiting
+        with self._lock:
+            if self._permits:
+                return False
+            return len(self._waiting) >= self._max_waiting or self._estimate_wait() > self._queue_seconds
+
+    def _estimate_wait(self) -> float:
+        """Seconds for those under way and those that wait, by the pace of late. Somebody may always wait, so that the
+        pace stays known."""
+        ahead = sum(len(request.images) for request in self._waiting)
+        return self._pace.estimate(MAX_BATCH + ahead) if ahead else 0.0
 
     def run(self, request: PendingRequest) -> list[Outcome]:
         """The outcome of each image.
 
         Raises:
-            Overloaded: too many wait already, or no permit became free in time.
+            Overloaded: too many wait already for its turn to come in time, or it did not.
             Exception: whatever the call raised in which it was sent; each request gets an exception of its own.
         """
         try:
@@ -76,7 +86,7 @@ class Batcher:
             if self._permits:
                 self._permits -= 1
                 return True
-            if len(self._waiting) >= self._max_waiting:
+            if self.is_full():
                 raise Overloaded("the service is busy; try again soon")
             self._waiting.append(request)
             self._lock.notify_all()
@@ -101,7 +111,7 @@ class Batcher:
                 companion.future.set_exception(duplicate(error))
             raise
         finally:
-            self._release()
+            self._release(sum(len(request.images) for request in batch))
         for companion, outcomes in zip(batch[1:], results[1:], strict=True):
             companion.future.set_result(outcomes)
         return results[0]
@@ -135,9 +145,10 @@ class Batcher:
         """Whether the batch has its share of the clients that were here lately; one that is alone has."""
         return len(self._waiting) + 1 >= min(MAX_BATCH, self._concurrency / self._max_concurrent)
 
-    def _release(self) -> None:
-        """Pass the permit to the request that has waited longest, or keep it free."""
+    def _release(self, photos: int) -> None:
+        """Pass the permit to the request that has waited longest, or keep it free; `photos` were answered."""
         with self._lock:
+            self._pace.note(photos, bool(self._waiting))
             self._concurrency = max(self._present, self._concurrency * FORGET)
             if not self._waiting:
                 self._permits += 1
