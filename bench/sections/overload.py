@@ -1,10 +1,9 @@
 """Twice the load that the service can take."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from statistics import median
 
-from bench.context import Context, Run
+from bench.context import Context, Run, run_together
 from bench.load import Measured
 from bench.peers.running import PeerUnavailable, start_peer
 from bench.peers.table import WEB_SERVER_ALONE
@@ -36,10 +35,8 @@ def measure_overload(context: Context) -> str:
 
 def run_beside(peak: Run, refuse: Run, refusals: list[Measured]) -> Measured:
     """The peak while `refuse` runs, which is noted in `refusals`."""
-    with ThreadPoolExecutor() as pool:
-        refused = pool.submit(refuse)
-        measured = peak()
-        refusals.append(refused.result())
+    measured, refused = run_together(peak, refuse)
+    refusals.append(refused)
     return measured
 
 
