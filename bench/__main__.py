@@ -26,25 +26,25 @@ def main(arguments: Sequence[str]) -> int:
         photos = choose_photos(options.photos, folder)
         context = Context(service, folder, photos, options.seconds, options.rounds, options.bulk, options.other)
         machine = describe_machine()
-        failed = [name for name in options.only if not measure(name, context, options.dry)]
+        failed = [name for name in options.only if not measure(name, context, machine, options.dry)]
     machine += f" The whole took {(time.monotonic() - began) / 60:.0f} minutes."
-    # Each README says which run its tables are of, if all of them are of one.
-    is_whole, is_whole_of_bulk = ({*sections} <= {*options.only} for sections in (SERVICE, BULK))
+    # The README says which run its tables are of, if all of them are of one.
+    is_whole = {*SERVICE} <= {*options.only}
     report("machine", machine, options.dry or not is_whole)
     if context.verdicts:
         report("aims", show_verdicts(context.verdicts), options.dry or not is_whole)
-    if is_whole_of_bulk:
-        report("bulk-machine", machine, options.dry)
     return 1 if failed else 0
 
 
-def measure(name: str, context: Context, dry: bool) -> bool:
+def measure(name: str, context: Context, machine: str, dry: bool) -> bool:
     """Measure one section and report it. One that fails says so in its place, and the others go on."""
     started, done = time.monotonic(), True
     try:
         text = SECTIONS[name](context)
     except Exception as error:
         text, done = f"Not measured: {type(error).__name__}: {error}", False
+    if name in BULK:  # they are seldom measured in one go
+        text += f"\n\nMeasured {machine}"
     report(name, text, dry or name in ON_REQUEST)
     print(f"({name}: {time.monotonic() - started:.0f} s)\n", flush=True)
     return done

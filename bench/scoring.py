@@ -96,7 +96,9 @@ def measure_bulk_scale(context: Context) -> str:
         bulks[workload] = score(context, "scale", workload)
         costs[workload] = (cpu_seconds(context.service.process) - before) / context.bulk
     size = mean(photo.stat().st_size for photo in write(context, context.bulk).iterdir())
-    return describe_scale(bulks, costs, size, measure_steps(context.service.grpc))
+    # A few photos of them are broken.
+    steps = measure_steps(context.service.grpc, context.bulk * 9 // 10)
+    return describe_scale(bulks, costs, size, steps)
 
 
 def measure_bulk_replicas(context: Context) -> str:
