@@ -14,10 +14,12 @@ Stored = tuple[str, np.ndarray, list[Step]]  # what to call it, the numbers, and
 
 
 def store(graph: onnx.GraphProto, weights: Weights) -> None:
-    """Store large FP32 weights in fewer bytes.
+    """Store large FP32 weights in fewer bytes, and so those that the checkpoint has in FP16 and casts.
 
     The steps back have constants alone as inputs, so ONNX Runtime computes them once, when the network is loaded.
     """
+    if weights is not Weights.FP32:
+        _widen(graph)
     for tensor in [each for each in graph.initializer if each.data_type == TensorProto.FLOAT]:
         values = numpy_helper.to_array(tensor)
         if values.size >= SMALLEST and (stored := WAYS[weights](values)):
@@ -30,6 +32,19 @@ def store(graph: onnx.GraphProto, weights: Weights) -> None:
                 graph.node.insert(0, node)
     for inner in (each.g for node in graph.node for each in node.attribute if each.HasField("g")):
         store(inner, weights)
+
+
+def _widen(graph: onnx.GraphProto) -> None:
+    """FP16 constants that a node casts to FP32, as FP32 constants."""
+    halves = {each.name: each for each in graph.initializer if each.data_type == TensorProto.FLOAT16}
+    for node in list(graph.node):
+        if node.op_type == "Cast" and node.input[0] in halves and node.attribute[0].i == TensorProto.FLOAT:
+            values = numpy_helper.to_array(halves[node.input[0]]).astype(np.float32)
+            graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
+            graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input}
+    for name in halves.keys() - used:
+        graph.initializer.remove(halves[name])
 
 
 def _halve(values: np.ndarray) -> Stored | None:

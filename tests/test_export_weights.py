@@ -66,6 +66,16 @@ def test_what_int8_does_not_suit_is_halved_or_left():
         np.testing.assert_allclose(again, array, rtol=1e-3, atol=1e-5)
 
 
+def test_weights_that_the_checkpoint_has_in_half_are_quantised_too():
+    values = np.random.default_rng(2).normal(size=(256, 256)).astype(np.float32)
+    network = network_of(kernel=values)
+    weights.store(network.graph, Weights.FP16)
+    halved = network.ByteSize()
+    weights.store(network.graph, Weights.INT8)
+    assert network.ByteSize() < halved * 0.55
+    np.testing.assert_allclose(back(network)[0], values, atol=np.abs(values).max() / 127)
+
+
 @pytest.fixture(scope="module")
 def sunglasses():
     """The bundled entry, and its checkpoint."""
