@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -44,18 +45,20 @@ def count_cores() -> int:
 
 
 def measure(work: dict[str, Any], photos: Sequence[str], seconds: float, threads: int) -> Measured:
-    """Photos per second and processor time of each."""
+    """Photos per second, and processor time of each and of its parts."""
     pipeline, files = Pipeline(work), read_photos(photos)
     for photo in files * WARM_UP:
         pipeline.analyze(photo)
     latencies: list[float] = []
+    watches: list[Stopwatch] = []
     began, cpu = time.perf_counter(), time.process_time()
     end = began + seconds
 
     def work_on(number: int) -> None:
-        count = number
+        count, watch = number, Stopwatch()
+        watches.append(watch)
         while (started := time.perf_counter()) < end:
-            pipeline.analyze(files[count % len(files)])
+            pipeline.analyze(files[count % len(files)], watch.lap)
             latencies.append(time.perf_counter() - started)
             count += 1
 
@@ -66,13 +69,28 @@ def measure(work: dict[str, Any], photos: Sequence[str], seconds: float, threads
         worker.join()
     elapsed, cpu = time.perf_counter() - began, time.process_time() - cpu
     milliseconds = np.array(latencies) * 1000
+    total = sum((watch.seconds for watch in watches), Counter())
     return Measured(
         rate=len(latencies) / elapsed,
         median=float(np.median(milliseconds)),
         p99=float(np.percentile(milliseconds, 99)),
         failed=0,
         cpu=cpu / len(latencies) * 1000,
+        parts={part: seconds / len(latencies) * 1000 for part, seconds in total.items()},
     )
+
+
+class Stopwatch:
+    """Processor seconds of one thread by part, each from the end of the last one."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+        self._last = time.thread_time()
+
+    def lap(self, part: str) -> None:
+        now = time.thread_time()
+        self.seconds[part] += now - self._last
+        self._last = now
 
 
 if __name__ == "__main__":

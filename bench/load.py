@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import psutil
@@ -29,7 +29,7 @@ Span = tuple[float, float]  # when a request was due, and when it was answered
 class Measured:
     """Photos per second that were answered well, and the latencies of their requests in milliseconds; how many requests
     were refused (503, UNAVAILABLE) and how fast; how many failed otherwise; processor time in milliseconds per such
-    photo of the service and of the clients."""
+    photo of the service and of the clients, and in process that of each part."""
 
     rate: float
     median: float
@@ -40,6 +40,7 @@ class Measured:
     cpu: float = 0.0
     client_cpu: float = 0.0
     why: str = ""
+    parts: dict[str, float] = field(default_factory=dict)
 
 
 def run_load(plan: Plan) -> Measured:

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +45,21 @@ class Pipeline:
         """Of the description in the file that BENCH_WORK names; one thread per session, as workers are processes."""
         return cls(json.loads(Path(os.environ["BENCH_WORK"]).read_text()))
 
-    def analyze(self, photo: bytes) -> dict[str, Any]:
+    def analyze(self, photo: bytes, lap: Callable[[str], object] = lambda part: None) -> dict[str, Any]:
         """What each network sees in an encoded file: FP32 [labels] or [D], a sentence, boxes FP32 [K,6], or with a
-        region a list of what it sees in each box."""
+        region a list of what it sees in each box. `lap` is called after each part, with its name."""
         longest = self._choose_longest()
         decoded = self._decode(photo, longest)
         pixels = {geometry: decoded.fit(geometry)[np.newaxis] for geometry in self._geometries}
-        found: dict[str, Any] = {
-            network.name: network.run(pixels[network.geometry], decoded) for network in self._whole
-        }
-        if self._looking:
-            upright = decoded.reduce(longest)
-            found |= {each.name: each.look(upright, decoded, found[each.of]) for each in self._looking}
+        upright = decoded.reduce(longest) if self._looking else None
+        lap("preprocess")
+        found: dict[str, Any] = {}
+        for each in self._whole:
+            found[each.name] = each.run(pixels[each.geometry], decoded)
+            lap(each.name)
+        for each in self._looking:
+            found[each.name] = each.look(upright, decoded, found[each.of])
+            lap(each.name)
         return found
 
     def _choose_longest(self) -> int:
@@ -112,7 +116,7 @@ class Network:
         original = boxes.to_original(found.boxes, self.geometry.transform(*decoded.size))
         return np.column_stack([original, found.scores, found.labels])
 
-    def look(self, upright: np.ndarray, decoded: Any, rows: np.ndarray) -> list[np.ndarray]:
+    def look(self, upright: Any, decoded: Any, rows: np.ndarray) -> list[np.ndarray]:
         """What the network says about each box that it looks at, all in one batch."""
         scale = np.array([upright.shape[1], upright.shape[0]] * 2) / (decoded.size * 2)
         crops = [self.region.crop(upright, rows[index, :4] * scale) for index in self.region.choose(rows)]

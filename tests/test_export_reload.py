@@ -1,6 +1,7 @@
 """New and former versions of a network under load, on the real server."""
 
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -82,7 +83,14 @@ def make_reload(folder):
 def test_make_reload_says_that_it_asked_and_where_to_look(checkout):
     (checkout / "serving").write_text(ASKED)
     command = [f"{checkout}/.venv/bin/python", "-m", "serving"]
-    with subprocess.Popen(command, executable="/bin/sh", cwd=checkout, stdout=subprocess.PIPE, text=True) as service:
+    with subprocess.Popen(
+        command,
+        executable="/bin/sh",
+        cwd=checkout,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # a shell cannot trap what nohup ignores
+    ) as service:
         assert service.stdout.readline() == "here\n"
         status, printed, _ = make_reload(checkout)
         assert service.stdout.read() == "asked\n"

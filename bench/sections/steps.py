@@ -19,11 +19,15 @@ def measure_steps(context: Context) -> str:
     parts = [measure_alone(context)]
     for workload in WORKLOADS:
         shares = {way: measure_shares(context.ask(way, workload, SATURATION), context) for way in ("gRPC", "gateway")}
+        shares["in process"] = context.limit(workload)().parts
         names = list(dict.fromkeys(name for share in shares.values() for name in share))
         rows = [[name, *(share.get(name, 0.0) for share in shares.values())] for name in names]
         rows.append(["sum", *(sum(share.values()) for share in shares.values())])
         head = [f"{workload}: process", *(f"CPU ms per photo, {way}" for way in shares)]
         parts.append(make_table(head, rows))
+    parts.append(
+        "In process, boxes are made in their detector's row, and regions are cut in the rows of who looks at them."
+    )
     return "\n\n".join(parts)
 
 
