@@ -10,6 +10,7 @@ from tritonclient.utils import InferenceServerException
 
 from contract.channel import CHANNEL_OPTIONS
 from serving.errors import TritonHangs
+from serving.triton_log import UNHEALTHY
 
 ENSEMBLE = "analyze"
 # The smallest PNG, a single pixel.
@@ -20,8 +21,6 @@ DEADLINE = 10.0  # seconds in which it answers the photo or, being busy, others
 DYING = 3.0  # seconds that a Triton may take to end whose connections broke; its death says more than they do
 CALL_TIMEOUT = 5.0
 NO_ANSWER = ("StatusCode.DEADLINE_EXCEEDED", "StatusCode.UNAVAILABLE")
-# Of a stub that was stopped or killed, by the kernel for too much memory for one. Triton 24.10 starts no other.
-UNHEALTHY = "is not healthy"
 
 
 class Probe:

@@ -12,6 +12,8 @@ EXPECTED = (
 )
 TABLES = ("+--", "| ", "Signal (")
 LOAD_FAILURE = re.compile(r"failed to load '(?P<model>.+?)' version (?P<version>\d+): (?P<reason>.+?)(\\n|\"?$)")
+# Of a stub that was stopped or killed, by the kernel for too much memory for one. Triton 24.10 starts no other.
+UNHEALTHY = "is not healthy"
 
 
 class TritonLogFilter:
@@ -32,4 +34,9 @@ class TritonLogFilter:
 def find_load_failures(lines: Iterable[str]) -> list[str]:
     """The models that could not be loaded, each with its reason."""
     matches = [match for line in lines if (match := LOAD_FAILURE.search(line))]
-    return [f"model {match['model']!r} version {match['version']}: {match['reason']}" for match in matches]
+    return [f"model {match['model']!r} version {match['version']}: {explain(match['reason'])}" for match in matches]
+
+
+def explain(reason: str) -> str:
+    """What Triton says of a model, with what it does not say of a process that was killed as it started."""
+    return f"{reason} Where memory is short, the kernel kills processes." if UNHEALTHY in reason else reason

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from serving.child import Child
 from serving.errors import ChildDied
+from serving.triton_log import find_load_failures
 from tests.conftest import ROOT
 
 # What a library's own fork handlers do in a new process would end it here, as gRPC's threads do now and then.
@@ -51,6 +52,15 @@ def test_signals_that_python_ignores_are_the_commands_own():
 
 def test_the_kernel_ends_a_child_before_its_parent_where_memory_is_short():
     assert int(run_child("cat", "/proc/self/oom_score_adj").split()[-1]) == min(own_oom_score() + 500, 1000)
+
+
+def test_a_stub_that_was_killed_as_it_started_points_at_memory():
+    said = "failed to load 'faces' version 1: Internal: Stub process 'faces_0_1' is not healthy."
+    (line,) = find_load_failures([f"E1129 19:40:18.625045 8 model_lifecycle.cc:642] {said}"])
+    assert line.startswith("model 'faces' version 1: Internal: Stub process")
+    assert "memory" in line
+    (line,) = find_load_failures(["failed to load 'faces' version 1: Not found: no such file"])
+    assert "memory" not in line
 
 
 def own_oom_score() -> int:
