@@ -5,7 +5,6 @@ import logging
 import pstats
 import time
 from collections import Counter
-from contextlib import suppress
 from io import StringIO
 from statistics import median
 from typing import Any
@@ -14,9 +13,10 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from bench.client import Plan, cycle_photos, read_photos
 from bench.context import SATURATION, Context, Run, run_together
-from bench.peers.running import PeerUnavailable, start_peer
+from bench.peers.running import start_peer
 from bench.peers.table import WEB_SERVER_ALONE
 from bench.report import make_table
+from bench.sections.speed import measure_web_server
 from bench.sections.steps import measure_shares
 from bench.work import ATTRIBUTES
 from gateway.app import create_app
@@ -46,17 +46,17 @@ def measure_gateway(context: Context) -> str:
     text = (
         f"{ATTRIBUTES.capitalize()}, {SATURATION} clients: the gateway takes {own:.2f} ms of a photo's processor time."
     )
-    with suppress(PeerUnavailable):
-        text += describe_web_server(context, run)
+    text += describe_web_server(context, run)
     head = ("part, one request after the other", "% by Python's profiler")
     return f"{text}\n\n{make_table(head, profile_parts(context).most_common())}"
 
 
 def describe_web_server(context: Context, run: Run) -> str:
-    """What a Flask that does nothing takes: alone, and beside the service at half its rate."""
+    """What a Flask that does nothing takes: alone, and beside the service at half its rate. Nothing without one."""
+    alone = measure_web_server(context)
+    if alone is None:
+        return ""
     with start_peer(WEB_SERVER_ALONE, context.work(ATTRIBUTES)) as (url, process):
-        idle = context.load("raw", url, SATURATION, pid=process.pid)
-        alone = median(idle().cpu for _ in range(context.rounds))
         half = context.load("raw", url, SATURATION, pid=process.pid, rate=run().rate / 2)
         beside = median(run_together(run, half)[1].cpu for _ in range(context.rounds))
     return (
