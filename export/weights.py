@@ -1,5 +1,7 @@
 """Weights in half the bytes, or in a quarter of them; the network computes in FP32 all the same."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
@@ -36,15 +38,23 @@ def store(graph: onnx.GraphProto, weights: Weights) -> None:
 
 def _widen(graph: onnx.GraphProto) -> None:
     """FP16 constants that a node casts to FP32, as FP32 constants."""
-    halves = {each.name: each for each in graph.initializer if each.data_type == TensorProto.FLOAT16}
+    halves, widened = {each.name: each for each in graph.initializer if each.data_type == TensorProto.FLOAT16}, set()
     for node in list(graph.node):
         if node.op_type == "Cast" and node.input[0] in halves and node.attribute[0].i == TensorProto.FLOAT:
             values = numpy_helper.to_array(halves[node.input[0]]).astype(np.float32)
             graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
             graph.node.remove(node)
-    used = {name for node in graph.node for name in node.input}
-    for name in halves.keys() - used:
+            widened.add(node.input[0])
+    for name in widened - set(_list_inputs(graph)):
         graph.initializer.remove(halves[name])
+
+
+def _list_inputs(graph: onnx.GraphProto) -> Iterator[str]:
+    """What the nodes take, those of inner graphs too."""
+    for node in graph.node:
+        yield from node.input
+        for inner in (each.g for each in node.attribute if each.HasField("g")):
+            yield from _list_inputs(inner)
 
 
 def _halve(values: np.ndarray) -> Stored | None:

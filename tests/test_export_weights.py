@@ -76,6 +76,24 @@ def test_weights_that_the_checkpoint_has_in_half_are_quantised_too():
     np.testing.assert_allclose(back(network)[0], values, atol=np.abs(values).max() / 127)
 
 
+def test_halves_that_an_inner_graph_takes_stay():
+    half = numpy_helper.from_array(np.ones((64, 64), dtype=np.float16), "half")
+    to_full = {"to": TensorProto.FLOAT}
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    inner = helper.make_graph([helper.make_node("Cast", ["half"], ["out"], **to_full)], "inner", [], [out])
+    yes = numpy_helper.from_array(np.array(True), "yes")
+    nodes = [helper.make_node("If", ["yes"], ["both"], then_branch=inner, else_branch=inner)]
+    nodes += [
+        helper.make_node("Cast", ["half"], ["full"], **to_full),
+        helper.make_node("Add", ["both", "full"], ["sum"]),
+    ]
+    outputs = [helper.make_tensor_value_info("sum", TensorProto.FLOAT, None)]
+    graph = helper.make_graph(nodes, "weights", [], outputs, [half, yes])
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    weights.store(network.graph, Weights.INT8)
+    np.testing.assert_allclose(back(network)[0], 2)
+
+
 @pytest.fixture(scope="module")
 def sunglasses():
     """The bundled entry, and its checkpoint."""
